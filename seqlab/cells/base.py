@@ -1,0 +1,78 @@
+"""What a cell is: one step of a recurrence, as pure functions of explicit params and as a Flax module over the same.
+
+The step is split where the recurrence begins. ``project`` is all that can be done before the previous state is known,
+one matrix product for every time step at once; ``step`` is the rest. Engines live from this split.
+
+    project: inputs [..., F] -> projected [..., G]
+    step:    carry, projected [B, G] -> carry, output [B, H]
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from seqlab.cells.initializers import Initializer
+from seqlab.core.array_types import Array, Carry, Float, Key, Params
+from seqlab.core.precision import dot
+
+ParamSpec = tuple[Initializer, tuple[int, ...]]
+
+
+class Cell(nn.RNNCellBase):
+    """A recurrent cell; a subclass gives ``param_specs`` and ``step``, and another ``project`` where it needs one.
+
+    Attributes:
+        features: width H of the output.
+        dtype: type of the factors of matrix products, None for the params' own; see ``seqlab.core.precision``.
+        param_dtype: type of params and state.
+    """
+
+    features: int
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+
+    num_feature_axes: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    @nn.nowrap
+    def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
+        """The initializer and shape of every parameter, by name, for inputs of width ``num_features``."""
+        raise NotImplementedError
+
+    @nn.nowrap
+    def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:
+        """One time step from projected inputs; the equation stands in the class."""
+        raise NotImplementedError
+
+    @nn.nowrap
+    def project(self, params: Params, inputs: Float[Array, "*B F"]) -> Float[Array, "*B G"]:
+        """The part of the step that does not depend on the carry: ``inputs @ input_kernel + bias``."""
+        return dot(inputs, params["input_kernel"], self.dtype) + params["bias"]
+
+    @nn.nowrap
+    def recur(self, params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B G"]:
+        """The product of the hidden state with the recurrent kernel."""
+        return dot(hidden, params["recurrent_kernel"], self.dtype)
+
+    @nn.nowrap
+    def init_params(self, key: Key, num_features: int) -> Params:
+        """Draws params: a plain dict of arrays, the same that ``cell.init`` of Flax makes with this key."""
+        return self.clone(parent=None).init(key, num_features, method="bound_params")["params"]
+
+    @nn.nowrap
+    def initialize_carry(self, rng: Key, input_shape: tuple[int, ...]) -> Carry:
+        """The state before the first step: zeros [B, H] for inputs of shape [B, F]."""
+        del rng
+        return jnp.zeros((*input_shape[: -self.num_feature_axes], self.features), self.param_dtype)
+
+    @nn.compact
+    def bound_params(self, num_features: int) -> Params:
+        """The params of this module inside a Flax model, drawn there when the model is initialized."""
+        specs = self.param_specs(num_features)
+        return {name: self.param(name, init, shape, self.param_dtype) for name, (init, shape) in specs.items()}
+
+    def __call__(self, carry: Carry, inputs: Float[Array, "*B F"]) -> tuple[Carry, Float[Array, "*B H"]]:
+        """One time step as a Flax module: ``step(params, carry, project(params, inputs))``."""
+        params = self.bound_params(inputs.shape[-1])
+        return self.step(params, carry, self.project(params, inputs))

@@ -1,0 +1,37 @@
+"""The cells by name: a new one is its file and its line here, and inherits every law, flag and report."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+
+from seqlab.cells.base import Cell
+from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
+from seqlab.cells.lstm import LSTMCell
+from seqlab.cells.vanilla import VanillaCell
+from seqlab.core.errors import SeqlabError, unknown_name
+
+CELLS: dict[str, Callable[..., Cell]] = {
+    "vanilla": VanillaCell,
+    "vanilla_relu": partial(VanillaCell, activation=jax.nn.relu),
+    "gru": GRUCell,
+    "gru_reset_before": ResetBeforeGRUCell,
+    "lstm": LSTMCell,
+}
+
+
+def make_cell(name: str, features: int, **options: Any) -> Cell:
+    """The cell of that name with H = ``features``; ``options`` are attributes of its class.
+
+    Raises:
+        SeqlabError: for a name that is not in ``CELLS``, or a width below 1.
+
+    >>> make_cell("lstm", 8, forget_bias=2.0).features
+    8
+    """
+    if name not in CELLS:
+        raise unknown_name("cell", name, CELLS)
+    if features < 1:
+        raise SeqlabError(f"a cell's width must be at least 1; got {features}.")
+    return CELLS[name](features, **options)

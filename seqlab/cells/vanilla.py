@@ -1,0 +1,47 @@
+"""The vanilla cell: one layer that reads its own output of the step before (Elman, 1990).
+
+Its gradient through T steps is a product of T Jacobians diag(act') W_h, which vanishes or explodes with T; the gated
+cells were made against that.
+"""
+
+from collections.abc import Callable, Mapping
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from seqlab.cells.base import Cell, ParamSpec
+from seqlab.cells.initializers import glorot, orthogonal
+from seqlab.core.array_types import Array, Float, Params
+
+
+class VanillaCell(Cell):
+    """h_t = act(x_t W_x + h_{t-1} W_h + b); the carry is h [B, H].
+
+    Params: input_kernel W_x [F, H], recurrent_kernel W_h [H, H], bias b [H].
+
+    Attributes:
+        activation: act, tanh or relu (``jax.nn.relu``).
+
+    References:
+        Elman, Finding structure in time, 1990.
+    """
+
+    activation: Callable[[Array], Array] = jnp.tanh
+
+    @nn.nowrap
+    def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
+        """See the class."""
+        H = self.features
+        return {
+            "input_kernel": (glorot(), (num_features, H)),
+            "recurrent_kernel": (orthogonal(), (H, H)),
+            "bias": (nn.initializers.zeros, (H,)),
+        }
+
+    @nn.nowrap
+    def step(
+        self, params: Params, carry: Float[Array, "*B H"], projected: Float[Array, "*B H"]
+    ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
+        """See the class."""
+        h = self.activation(projected + self.recur(params, carry))
+        return h, h

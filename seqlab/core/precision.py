@@ -1,0 +1,28 @@
+"""Matrix products in a narrow type, everything else in float32.
+
+Recurrent state drifts when it is rounded at every step; matrix products hardly suffer. So a narrow ``dtype`` (bfloat16)
+applies to the factors of a product alone: it is accumulated, and returned, in the type of the kernel.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from seqlab.core.array_types import Array, Float
+from seqlab.core.errors import unknown_name
+
+PRECISIONS: dict[str, Any] = {"float32": None, "bfloat16": jnp.bfloat16}
+
+
+def product_dtype(precision: str) -> Any:
+    """The type of a product's factors for the name of a precision; ``None`` leaves them as they are."""
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    return PRECISIONS[precision]
+
+
+def dot(inputs: Float[Array, "*B F"], kernel: Float[Array, "F G"], dtype: Any = None) -> Float[Array, "*B G"]:
+    """``inputs @ kernel`` with factors rounded to ``dtype``, accumulated and returned in the kernel's own type."""
+    if dtype is None:
+        return jnp.dot(inputs, kernel)
+    return jnp.dot(inputs.astype(dtype), kernel.astype(dtype), preferred_element_type=kernel.dtype)
