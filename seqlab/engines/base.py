@@ -5,7 +5,7 @@ Engines work time-major and get everything resolved: params that fit, a first ca
 done once for all of them in ``select``; an engine only has to carry the state.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -45,6 +45,7 @@ class Controls(NamedTuple):
     reverse: bool
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Unrolls a cell over time-major inputs."""
 

@@ -5,6 +5,7 @@
 Everything that every engine promises alike is done here: layout, checks, what padding, resets and ``reverse`` mean.
 """
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -30,7 +31,7 @@ def resolve_engine(engine: str) -> Engine:
 
 
 def unroll(
-    cell: Unrollable,
+    cell: Unrollable | nn.RNNCellBase,
     params: Params,
     inputs: Float[Array, "..."],
     *,
@@ -93,7 +94,7 @@ def unroll(
     fresh = cell.initialize_carry(jax.random.key(0), inputs.shape[1:])
     if initial_carry is None:
         initial_carry = fresh
-    elif isinstance(initial_carry, tuple) and isinstance(fresh, tuple) and type(initial_carry) is tuple:
+    elif isinstance(fresh, tuple) and jax.tree.structure(initial_carry) == jax.tree.structure(tuple(fresh)):
         initial_carry = jax.tree.unflatten(jax.tree.structure(fresh), jax.tree.leaves(initial_carry))
     validate.check_carry(cell, initial_carry, fresh)
     if reverse and resets is not None:

@@ -1,0 +1,100 @@
+"""Finding a data set's files, or fetching them.
+
+A file is looked for under the data folder, in a folder named for the data set and then in the data folder itself. A
+file that is found is read only when its SHA-256 is the registered one; a file that is missing is downloaded, checked
+before it gets its name, so that a broken download never looks like a file.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqlab.core.errors import DataError, SeqlabError
+
+CONNECT_SECONDS, READ_SECONDS = 2.0, 20.0
+
+
+class RemoteFile(NamedTuple):
+    """Where a file comes from, and how to know it.
+
+    Attributes:
+        url: its address.
+        sha256: the SHA-256 of its bytes, in hexadecimal.
+    """
+
+    url: str
+    sha256: str
+
+
+def sha256_of(path: Path | str) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def locate(name: str, file: str, remote: RemoteFile, data_dir: Path | str) -> Path:
+    """The path of a data set's file, downloaded if it is nowhere.
+
+    Args:
+        name: the data set's name, which is the folder's too.
+        file: the file's name.
+        remote: its address and checksum.
+        data_dir: looked through as ``<data_dir>/<name>/<file>``, then ``<data_dir>/<file>``; a download goes to the
+            first of them.
+
+    Raises:
+        DataError: a file is there, but with another checksum.
+        SeqlabError: no file is there, and the download failed.
+    """
+    folder = Path(data_dir).expanduser()
+    places = (folder / name / file, folder / file)
+    for path in places:
+        if path.is_file():
+            _check(path, remote.sha256)
+            return path
+    try:
+        return _download(remote, places[0])
+    except (OSError, ValueError) as error:  # requests' own errors are OSErrors, a wrong checksum is a ValueError
+        raise SeqlabError(
+            f"{name} needs {file}: not found as {places[0]} or {places[1]}, and {remote.url} gave no file: "
+            f"{_reason(error)}.\nName the folder that holds it with --data_dir, put the file in one of these places, "
+            f"or read a file of your own with --dataset=text:PATH."
+        ) from error
+
+
+def _check(path: Path, expected: str) -> None:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    if found != expected:
+        raise DataError(
+            f"{path}: expected sha256 {expected}, found {found}.\n"
+            f"The file was changed or is another one: move it away to have it downloaded, or name another --data_dir."
+        )
+
+
+def _download(remote: RemoteFile, path: Path) -> Path:
+    import pooch  # Here, as most runs download nothing and should not pay for the import.
+
+    # One attempt: whoever has no network should hear so at once. What pooch would log, our error says.
+    pooch.get_logger().setLevel("WARNING")
+    # Any: pooch's own type for a downloader does not fit its downloaders.
+    downloader: Any = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS))
+    pooch.retrieve(
+        remote.url, known_hash=f"sha256:{remote.sha256}", fname=path.name, path=path.parent, downloader=downloader
+    )
+    return path
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in a few words: requests tells a connection's whole history."""
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"HTTP status {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return " ".join(str(error).split()).rstrip(".")

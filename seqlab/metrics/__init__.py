@@ -1,0 +1,6 @@
+"""Metrics: accumulators, and what is computed from them."""
+
+from seqlab.metrics.accumulate import Mean, Metrics, accuracy, compute, merge, sum_steps
+from seqlab.metrics.language import bits, language_scores, perplexity
+
+__all__ = ["Mean", "Metrics", "accuracy", "bits", "compute", "language_scores", "merge", "perplexity", "sum_steps"]

@@ -1,0 +1,1 @@
+"""Models by the shape of their input and output, decoding, and counted baselines."""

@@ -1,0 +1,1 @@
+"""Problems with models for them, each a tuple of pure functions and three splits; one file a task."""

@@ -1,0 +1,164 @@
+"""Language models: the probability of each token given all tokens before it, learned from a text.
+
+    P(w_1 ... w_n) = prod_t P(w_t | w_1 ... w_{t-1})
+
+The text is read as parallel streams, window after window; the state goes on from window to window, and the gradient
+stops at a window's beginning.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqlab.core.array_types import Carry, Key, Params
+from seqlab.core.errors import unknown_name
+from seqlab.core.keys import for_purpose
+from seqlab.core.masks import lengths_to_mask, select
+from seqlab.data.batch import Batch, Splits
+from seqlab.data.registry import TextSplits
+from seqlab.data.tokenize import TOKENIZERS, Tokenizer
+from seqlab.data.vocabulary import BOUNDARY_ID, Vocabulary
+from seqlab.data.windows import StreamWindows
+from seqlab.losses import softmax_cross_entropy
+from seqlab.metrics import Mean, accuracy, language_scores
+from seqlab.metrics.accumulate import Metrics
+from seqlab.models.config import RecurrentConfig
+from seqlab.models.many_to_many import ManyToMany
+from seqlab.models.ngram import best_ngram, ngram_nats
+from seqlab.tasks.base import Hyper, Loss, Task
+
+VOCABULARY_FILE = "vocabulary.json"
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """A language model and how its text is cut.
+
+    Attributes:
+        tokens: ``char`` or ``word``; a name in ``seqlab.data.tokenize.TOKENIZERS``.
+        min_count: tokens that occur less often in the training split are unknown.
+        embedding_size: width of the embedding.
+        tied_embeddings: whether the embedding is the output layer too.
+        recurrent: the recurrent layers.
+        batch_size: number of parallel streams.
+        eval_batch_size: the same for evaluation; few streams lose little context at their beginnings.
+        window_size: time steps that the gradient reaches back.
+        seed: of the epochs' offsets.
+    """
+
+    tokens: str = "char"
+    min_count: int = 1
+    embedding_size: int = 64
+    tied_embeddings: bool = False
+    recurrent: RecurrentConfig = field(default_factory=RecurrentConfig)
+    batch_size: int = 32
+    eval_batch_size: int = 32
+    window_size: int = 64
+    seed: int = 0
+
+
+def tokenizer_named(tokens: str) -> Tokenizer:
+    """The tokenizer of that name."""
+    if tokens not in TOKENIZERS:
+        raise unknown_name("tokens", tokens, TOKENIZERS)
+    return TOKENIZERS[tokens]
+
+
+def make_model(config: LanguageModelConfig, vocabulary: Vocabulary) -> ManyToMany:
+    """The model for a vocabulary."""
+    return ManyToMany(
+        num_tokens=vocabulary.size,
+        num_classes=vocabulary.size,
+        embedding_size=config.embedding_size,
+        recurrent=config.recurrent,
+        tied_embeddings=config.tied_embeddings,
+    )
+
+
+def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
+    """The task of learning one text; the vocabulary comes from its training split alone."""
+    tokenizer = tokenizer_named(config.tokens)
+    train_tokens = tokenizer.split(texts.train)
+    vocabulary = Vocabulary.build(train_tokens, boundary=tokenizer.boundary, min_count=config.min_count)
+    ids = {
+        "train": vocabulary.encode(train_tokens),
+        "validation": vocabulary.encode(tokenizer.split(texts.validation)),
+        "test": vocabulary.encode(tokenizer.split(texts.test)),
+    }
+    splits = {name: _windows(config, split_ids, name == "train") for name, split_ids in ids.items()}
+    model = make_model(config, vocabulary)
+
+    def init(key: Key) -> Params:
+        return model.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+
+    def initial_carry(batch_size: int) -> Carry:
+        return model.initialize_carry(jax.random.key(0), batch_size)
+
+    def forward(params: Params, carry: Carry, batch: Batch, **options: Any) -> tuple[Any, Carry]:
+        carry = select(batch.starts, initial_carry(len(batch.inputs)), carry)
+        return model.apply({"params": params}, batch.inputs, initial_carry=carry, lengths=batch.lengths, **options)
+
+    def loss(params: Params, carry: Carry, batch: Batch, key: Key, hyper: Hyper) -> Loss:
+        rngs = {"dropout": for_purpose(key, "dropout")}
+        logits, carry = forward(params, carry, batch, dropout_rate=hyper.dropout_rate, rngs=rngs)
+        total, weight = softmax_cross_entropy(logits, batch.targets, _mask(batch), hyper.label_smoothing)
+        return Loss(total, weight, carry, {"loss": Mean(total, weight)})
+
+    def evaluate(params: Params, carry: Carry, batch: Batch) -> tuple[Metrics, Carry]:
+        logits, carry = forward(params, carry, batch)
+        nats = Mean(*softmax_cross_entropy(logits, batch.targets, _mask(batch)))
+        return {"loss": nats, "accuracy": accuracy(logits, batch.targets, _mask(batch))}, carry
+
+    def scores(means: dict[str, float]) -> dict[str, float]:
+        return {**means, **language_scores(means["loss"], config.tokens)}
+
+    return Task(
+        name="language_model",
+        splits=Splits(**splits),
+        init=init,
+        initial_carry=initial_carry,
+        loss=loss,
+        evaluate=evaluate,
+        batch_sizes={name: windows.batch_size for name, windows in splits.items()},
+        scores=scores,
+        baselines=lambda: ngram_baselines(ids, vocabulary.size, config.tokens),
+        artifacts={VOCABULARY_FILE: vocabulary.save},
+        unit={"char": "characters", "word": "words"}[config.tokens],
+    )
+
+
+def ngram_baselines(ids: dict[str, np.ndarray], num_tokens: int, tokens: str) -> dict[str, dict[str, Any]]:
+    """The unigram and the best add-0.1 n-gram by counts: what a recurrent model has to beat.
+
+    The order is chosen on the validation split.
+    """
+    best = best_ngram(ids["train"], ids["validation"], num_tokens).order
+
+    def scores(order: int, split: str) -> dict[str, float]:
+        nats = ngram_nats(ids["train"], ids[split], num_tokens, order)
+        return {"loss": nats, **language_scores(nats, tokens)}
+
+    return {
+        ("unigram" if order == 1 else f"{order}-gram"): {
+            split: scores(order, split) for split in ("validation", "test")
+        }
+        for order in sorted({1, best})
+    }
+
+
+def _windows(config: LanguageModelConfig, ids: np.ndarray, training: bool) -> StreamWindows:
+    return StreamWindows(
+        ids,
+        config.batch_size if training else config.eval_batch_size,
+        config.window_size,
+        seed=config.seed,
+        boundary_id=BOUNDARY_ID,
+        training=training,
+    )
+
+
+def _mask(batch: Batch) -> Any:
+    return None if batch.lengths is None else lengths_to_mask(batch.lengths, batch.inputs.shape[1])

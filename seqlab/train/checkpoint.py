@@ -1,0 +1,116 @@
+"""Checkpoints of a run: the newest two and the best, each a folder of its own, written whole or not at all.
+
+    checkpoints/step_00000400/tree        arrays (orbax)
+    checkpoints/step_00000400/meta.json   step, best evaluation so far, its scores
+
+A folder is written under another name and renamed when it is complete, so whatever has the name of a checkpoint is one.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from seqlab.core.array_types import Params
+from seqlab.core.errors import RunFolderError
+from seqlab.core.trees import named_leaves
+from seqlab.train.early_stopping import Best
+from seqlab.train.state import TrainState
+
+KEEP_NEWEST = 2
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint as it is read back.
+
+    Attributes:
+        state: the training state.
+        best: the best evaluation up to then.
+    """
+
+    state: TrainState
+    best: Best
+
+
+class Checkpoints:
+    """The checkpoints of one run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder).absolute()
+
+    def steps(self) -> list[int]:
+        """The steps of which there is a checkpoint, the oldest first."""
+        return sorted(int(path.name.removeprefix("step_")) for path in self.folder.glob("step_*[0-9]"))
+
+    def save(self, state: TrainState, best: Best) -> None:
+        """Writes a checkpoint of this state, and drops those that are neither the best nor among the newest."""
+        import orbax.checkpoint as ocp
+
+        step = int(state.step)
+        part = self.folder / f"part_{step:08d}"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(part / "tree", _without_key_type(state))
+        (part / "meta.json").write_text(json.dumps({"step": step, "best": best._asdict()}))
+        target = self._path(step)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(part, target)
+        keep = {*self.steps()[-KEEP_NEWEST:], best.step}
+        for old in set(self.steps()) - keep:
+            shutil.rmtree(self._path(old))
+
+    def restore(self, template: TrainState, step: int) -> Saved:
+        """Reads the checkpoint of a step.
+
+        Args:
+            template: a state of the structure and shapes that are expected.
+            step: one of ``steps()``.
+
+        Raises:
+            RunFolderError: where the checkpoint holds other leaves, shapes or types than the template, naming one.
+        """
+        import orbax.checkpoint as ocp
+
+        meta = json.loads((self._path(step) / "meta.json").read_text())
+        plain = _without_key_type(template)
+        with ocp.StandardCheckpointer() as checkpointer:
+            tree = self._path(step) / "tree"
+            _check_leaves(named_leaves(plain), named_leaves(checkpointer.metadata(tree).item_metadata), tree)
+            saved = checkpointer.restore(tree, plain)
+        key = jax.random.wrap_key_data(saved.key, impl=jax.random.key_impl(template.key))
+        return Saved(saved._replace(key=key), Best(**meta["best"]))
+
+    def restore_params(self, template: TrainState, step: int) -> Params:
+        """The params alone of the checkpoint of a step."""
+        return self.restore(template, step).state.params
+
+    def best_step(self) -> int:
+        """The step of the best checkpoint; the newest one where none was evaluated yet."""
+        newest = self.steps()[-1]
+        best = json.loads((self._path(newest) / "meta.json").read_text())["best"]["step"]
+        return best if best in self.steps() else newest
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step_{step:08d}"
+
+
+def _without_key_type(state: TrainState) -> TrainState:
+    return state._replace(key=jax.random.key_data(state.key))
+
+
+def _check_leaves(expected: dict[str, Any], found: dict[str, Any], where: Path) -> None:
+    def describe(leaves: dict[str, Any], name: str) -> str:
+        return f"{leaves[name].dtype} {tuple(leaves[name].shape)}" if name in leaves else "absent"
+
+    for name in sorted(expected.keys() | found.keys()):
+        if describe(expected, name) != describe(found, name):
+            raise RunFolderError(
+                f"{where}: leaf '{name}' should be {describe(expected, name)}; found {describe(found, name)}. "
+                "The checkpoint was made with other flags or another version; choose another --run_dir."
+            )

@@ -1,0 +1,35 @@
+"""Evaluation of a whole split."""
+
+from collections.abc import Callable
+
+import jax
+
+from seqlab.core.array_types import Carry, Params
+from seqlab.data.batch import Batch
+from seqlab.metrics.accumulate import Metrics, compute
+from seqlab.tasks.base import Task
+
+EvalStep = Callable[[Params, Carry, Batch], tuple[Metrics, Carry]]
+
+
+def evaluate_split(task: Task, eval_step: EvalStep, params: Params, split: str) -> dict[str, float]:
+    """The task's scores on one pass over a split, the carry handed from batch to batch.
+
+    Args:
+        task: the task.
+        eval_step: ``task.evaluate``, compiled or not.
+        params: the model's params.
+        split: ``train``, ``validation`` or ``test``; a pass over ``train`` reads its first epoch.
+    """
+    batches = getattr(task.splits, split)
+    carry = task.initial_carry(task.batch_sizes[split])
+    steps: list[Metrics] = []
+    for step in range(batches.batches_per_epoch):
+        metrics, carry = eval_step(params, carry, batches.batch(step))
+        steps.append(metrics)
+    total = {
+        name: type(first)(*(sum(float(step[name][i]) for step in fetched) for i in range(len(first))))
+        for fetched in [jax.device_get(steps)]
+        for name, first in fetched[0].items()
+    }
+    return task.scores(compute(total))

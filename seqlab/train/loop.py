@@ -1,0 +1,153 @@
+"""The training loop: chunks of steps, evaluation, checkpoints, early stopping.
+
+Everything that happens is a function of the seed and the step: a chunk begins at a multiple of ``chunk_steps`` counted
+from the evaluation before, evaluations and checkpoints come at fixed steps, so a resumed run repeats the uninterrupted
+one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import numpy as np
+import optax
+
+from seqlab.core.array_types import Params
+from seqlab.data.batch import Batch
+from seqlab.metrics.accumulate import compute, sum_steps
+from seqlab.tasks.base import Hyper, Task
+from seqlab.train.checkpoint import Checkpoints
+from seqlab.train.early_stopping import Best
+from seqlab.train.evaluate import evaluate_split
+from seqlab.train.state import TrainState, initial_state
+from seqlab.train.step import StepInfo, chunk_of, make_train_step
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long to train, and when to look.
+
+    Attributes:
+        num_steps: steps of training in all.
+        evaluate_every: steps between evaluations on the validation split; each is followed by a checkpoint.
+        chunk_steps: steps in one compiled call.
+        patience: evaluations in a row without improvement after which to stop; 0 for never.
+        seed: of params, order and dropout.
+    """
+
+    num_steps: int
+    evaluate_every: int
+    chunk_steps: int = 16
+    patience: int = 0
+    seed: int = 0
+
+
+class Observer(Protocol):
+    """Something that is told what happens: a file, a progress bar."""
+
+    def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        """Takes scores of a split at a step; ``pace`` is in units of the task a second, for training alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training gives.
+
+    Attributes:
+        status: ``complete`` (all steps, or stopped early), ``interrupted`` or ``diverged``.
+        state: the last state.
+        best: the best evaluation on the validation split.
+        best_params: the params of that evaluation.
+        diverged_step: the first step whose loss or gradient was not finite, or -1.
+    """
+
+    status: str
+    state: TrainState
+    best: Best
+    best_params: Params
+    diverged_step: int = -1
+
+
+def fit(
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    config: TrainConfig,
+    hyper: Hyper = Hyper(),
+    *,
+    schedule: optax.Schedule | None = None,
+    checkpoints: Checkpoints | None = None,
+    observers: Sequence[Observer] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fitted:
+    """Trains a task, from its newest checkpoint where there is one.
+
+    Args:
+        task: what to learn.
+        optimizer: an optax transformation that includes the learning rate.
+        config: how long, and when to evaluate.
+        hyper: numbers of the loss.
+        schedule: step -> learning rate, only to report it.
+        checkpoints: where to save and resume; ``None`` saves nothing.
+        observers: are told of every chunk and evaluation.
+        should_stop: asked after each chunk; a true answer saves a checkpoint and returns ``interrupted``.
+    """
+    state, best = initial_state(task, optimizer, config.seed), Best()
+    best_params = state.params
+    if checkpoints is not None and checkpoints.steps():
+        template = state
+        saved = checkpoints.restore(template, checkpoints.steps()[-1])
+        state, best = saved.state, saved.best
+        best_params = checkpoints.restore_params(template, checkpoints.best_step())
+    # The best params must survive the donation of the state that they were once part of.
+    best_params = jax.tree.map(np.asarray, best_params)
+    run_chunk = jax.jit(chunk_of(make_train_step(task, optimizer, hyper)), donate_argnums=0)
+    eval_step = jax.jit(task.evaluate)
+
+    def tell(step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        for observer in observers:
+            observer.record(step, split, scores, pace)
+
+    step, saved_step = int(state.step), int(state.step)
+    while step < config.num_steps and not best.should_stop(config.patience):
+        until = min(config.num_steps, (step // config.evaluate_every + 1) * config.evaluate_every)
+        while step < until:
+            started = time.perf_counter()
+            size = min(config.chunk_steps, until - step)
+            state, info = run_chunk(state, stack_batches(task, step, size))
+            scores, bad_step, weight = _summarise(task, jax.device_get(info), step)
+            if bad_step >= 0:
+                return Fitted("diverged", state, best, best_params, bad_step)
+            step += size
+            if schedule is not None:
+                scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
+            tell(step, "train", scores, weight / (time.perf_counter() - started))
+            if should_stop() and step < config.num_steps:
+                if checkpoints is not None and step != saved_step:
+                    checkpoints.save(state, best)
+                return Fitted("interrupted", state, best, best_params)
+        scores = evaluate_split(task, eval_step, state.params, "validation")
+        tell(step, "validation", scores)
+        best = best.update(scores[task.selection], step)
+        if best.step == step:
+            best_params = jax.tree.map(np.array, state.params)
+        if checkpoints is not None:
+            checkpoints.save(state, best)
+            saved_step = step
+    return Fitted("complete", state, best, best_params)
+
+
+def stack_batches(task: Task, step: int, size: int) -> Batch:
+    """The training batches of ``size`` steps from ``step`` on, stacked along a first axis [S, ...]."""
+    batches = [task.splits.train.batch(step + offset) for offset in range(size)]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+
+
+def _summarise(task: Task, info: StepInfo, first_step: int) -> tuple[dict[str, float], int, float]:
+    """Scores of a chunk, the first step that was not finite (or -1), and the sum of the loss's weights."""
+    bad = np.flatnonzero(~info.finite)
+    total = sum_steps(info.metrics)
+    scores = task.scores(compute(total)) | {"gradient_norm": float(info.gradient_norm[-1])}
+    return scores, first_step + int(bad[0]) if bad.size else -1, float(total["loss"].weight)

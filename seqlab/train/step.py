@@ -1,0 +1,76 @@
+"""One step of training as a pure function, and several of them as one program.
+
+    g = gradient of total / weight;  params <- params + optimizer(g)
+
+Nothing here is jitted: the loop, a population or a diagnostic compiles it at its own edge.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seqlab.core import keys
+from seqlab.core.array_types import Array, Bool, Carry, Float, Params
+from seqlab.core.trees import all_finite
+from seqlab.data.batch import Batch
+from seqlab.metrics.accumulate import Metrics
+from seqlab.tasks.base import Hyper, Task
+from seqlab.train.state import TrainState
+
+
+class StepInfo(NamedTuple):
+    """What a step tells.
+
+    Attributes:
+        metrics: accumulators of the task over the batch.
+        gradient_norm: global norm of the gradient before clipping [].
+        finite: whether loss and gradient were finite; where not, nothing was applied [].
+    """
+
+    metrics: Metrics
+    gradient_norm: Float[Array, "*S"]
+    finite: Bool[Array, "*S"]
+
+
+TrainStep = Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]
+
+
+def make_train_step(task: Task, optimizer: optax.GradientTransformation, hyper: Hyper = Hyper()) -> TrainStep:
+    """The step (state, batch) -> (state, info).
+
+    The carry enters as a constant, so the gradient reaches back to the beginning of the batch's window and no further:
+    truncated back-propagation through time (Williams and Peng, 1990). A step whose loss or gradient is not finite
+    changes nothing but the step's number.
+    """
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
+        key = keys.at_step(state.key, state.step)
+
+        def mean_loss(params: Params) -> tuple[Array, tuple[Carry, Metrics]]:
+            total, weight, carry, metrics = task.loss(params, state.carry, batch, key, hyper)
+            return total / jnp.maximum(weight, 1.0), (carry, metrics)
+
+        (loss, (carry, metrics)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
+        gradient_norm = optax.global_norm(gradient)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        moved = state._replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state, carry=carry)
+        finite = jnp.isfinite(loss) & all_finite(gradient) & all_finite(carry)
+        state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, state)
+        return state._replace(step=state.step + 1), StepInfo(metrics, gradient_norm, finite)
+
+    return train_step
+
+
+def chunk_of(train_step: TrainStep) -> TrainStep:
+    """Several steps as one: batches are stacked along a first axis [S, ...], and so is the info.
+
+    A small model's step is shorter than what Python needs to start it; a chunk is started once.
+    """
+
+    def run_chunk(state: TrainState, batches: Batch) -> tuple[TrainState, StepInfo]:
+        return jax.lax.scan(train_step, state, batches)
+
+    return run_chunk

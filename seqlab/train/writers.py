@@ -1,0 +1,110 @@
+"""Observers of a run: metrics as lines of JSON, as TensorBoard events, and as progress for whoever watches."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+
+class JsonLines:
+    """Appends one object a line to a file: {"step": 100, "split": "train", "loss": 2.1, ...}.
+
+    Only what depends on flags and seed is written, no times, so that the same run writes the same bytes.
+    """
+
+    def __init__(self, path: Path, resume_step: int) -> None:
+        """Opens the file and cuts it back to ``resume_step``: what came later will be written again."""
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= resume_step]
+        path.write_text("".join(line + "\n" for line in kept))
+        self._file = path.open("a")
+
+    def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        """Writes one line."""
+        del pace
+        self._file.write(json.dumps({"step": step, "split": split, **scores}) + "\n")
+        self._file.flush()
+
+
+class TensorBoard:
+    """Writes scalars ``split/metric`` as TensorBoard events."""
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        """Writes one event a score."""
+        scores = scores if pace is None else {**scores, "units_per_second": pace}
+        for name, value in scores.items():
+            self._writer.add_scalar(f"{split}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flushes and closes the file."""
+        self._writer.close()
+
+
+class ProgressDisplay:
+    """Step, loss, pace and time left: a bar on a terminal, plain lines elsewhere.
+
+    A context manager; ``score`` is the name of the score to show beside the loss.
+    """
+
+    def __init__(
+        self, num_steps: int, first_step: int, unit: str, score: str, stream: TextIO = sys.stdout, seconds: float = 5.0
+    ) -> None:
+        self._num_steps, self._first_step, self._unit, self._score = num_steps, first_step, unit, score
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._seconds_between_lines = seconds
+        self._started = self._last_line = time.monotonic()
+        self._bar = Progress(
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._bar_task = self._bar.add_task("compiling", total=num_steps, completed=first_step)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        """Moves the bar, or prints a line: always for an evaluation, every few seconds for training."""
+        words = f"loss {scores['loss']:.3f}"
+        if self._score in scores and self._score != "loss":
+            words += f", {scores[self._score]:.3f} {self._score.replace('_', ' ')}"
+        if split != "train":
+            self._console.print(f"step {step:>6}  {split}: {words}")
+            return
+        elapsed = time.monotonic() - self._started
+        seconds_left = elapsed / max(1, step - self._first_step) * (self._num_steps - step)
+        words += f"  {_short(pace or 0.0)} {self._unit}/s  {_clock(seconds_left)} left"
+        if self._console.is_terminal:
+            self._bar.update(self._bar_task, completed=step, description=words)
+        elif time.monotonic() - self._last_line >= self._seconds_between_lines:
+            self._last_line = time.monotonic()
+            self._console.print(f"step {step:>6}  train: {words}")
+
+
+def _short(number: float) -> str:
+    return f"{number / 1e3:.1f}k" if number < 1e6 else f"{number / 1e6:.2f}M"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}" if minutes >= 60 else f"{minutes}:{seconds:02d}"
