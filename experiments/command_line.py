@@ -9,6 +9,7 @@ bounds. No flag of ours has the value None, because a flag file cannot say None:
 import math
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -49,6 +50,10 @@ def run(
         status = main() or 0
     except SeqlabError as error:
         status = _fail(program, str(error))
+    except BrokenPipeError:
+        # Whoever read the output has had enough; Python must not fail again when it flushes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None:
             raise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from seqlab.cells.table import make_cell
 from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
+from seqlab.engines.select import resolve_engine
 from seqlab.layers import Bidirectional, Recurrent, Stacked
 
 
@@ -34,6 +35,7 @@ class RecurrentConfig:
         """The stack as a Flax module."""
         if self.num_layers < 1:
             raise SeqlabError(f"num_layers must be at least 1; got {self.num_layers}.")
+        resolve_engine(self.engine)
         make_layer = self._both_ways if self.bidirectional else self._one_way
         return Stacked([make_layer() for _ in range(self.num_layers)], residual=self.residual)
 

@@ -55,6 +55,8 @@ class Task(NamedTuple):
         scores: means of the metrics -> what is reported, ``loss`` among it.
         baselines: () -> scores of the simplest models by name, each with ``validation`` and ``test``.
         artifacts: file name -> how to write it; what a prediction will need beside the params (a vocabulary).
+        show: (params, key) -> a text that lets a reader see what was learned.
+        headline: the score to print.
         selection: the score, smaller is better, that picks the best checkpoint and stops early.
         unit: what one unit of the loss's weight is, for the pace: tokens, sequences, frames.
     """
@@ -69,5 +71,7 @@ class Task(NamedTuple):
     scores: Callable[[dict[str, float]], dict[str, float]]
     baselines: Callable[[], dict[str, dict[str, Any]]]
     artifacts: Mapping[str, Callable[[Path], None]]
+    show: Callable[[Params, Key], str]
+    headline: str
     selection: str = "loss"
     unit: str = "tokens"

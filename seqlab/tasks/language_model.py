@@ -29,8 +29,10 @@ from seqlab.models.config import RecurrentConfig
 from seqlab.models.many_to_many import ManyToMany
 from seqlab.models.ngram import best_ngram, ngram_nats
 from seqlab.tasks.base import Hyper, Loss, Task
+from seqlab.tasks.text_prediction import TextModel, sample_texts
 
 VOCABULARY_FILE = "vocabulary.json"
+SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 400, 0.7
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def make_model(config: LanguageModelConfig, vocabulary: Vocabulary) -> ManyToMan
     )
 
 
+def init_params(model: ManyToMany, key: Key) -> Params:
+    """The model's params before training."""
+    return model.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+
+
 def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
     """The task of learning one text; the vocabulary comes from its training split alone."""
     tokenizer = tokenizer_named(config.tokens)
@@ -90,9 +97,7 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
     }
     splits = {name: _windows(config, split_ids, name == "train") for name, split_ids in ids.items()}
     model = make_model(config, vocabulary)
-
-    def init(key: Key) -> Params:
-        return model.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+    model.recurrent.make()  # A wrong name of a cell or engine is said here, not when something is compiled.
 
     def initial_carry(batch_size: int) -> Carry:
         return model.initialize_carry(jax.random.key(0), batch_size)
@@ -118,7 +123,7 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
     return Task(
         name="language_model",
         splits=Splits(**splits),
-        init=init,
+        init=lambda key: init_params(model, key),
         initial_carry=initial_carry,
         loss=loss,
         evaluate=evaluate,
@@ -126,6 +131,8 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         scores=scores,
         baselines=lambda: ngram_baselines(ids, vocabulary.size, config.tokens),
         artifacts={VOCABULARY_FILE: vocabulary.save},
+        show=lambda params, key: sample_text(TextModel(model, params, vocabulary, tokenizer), key),
+        headline=next(iter(language_scores(0.0, config.tokens))),
         unit={"char": "characters", "word": "words"}[config.tokens],
     )
 
@@ -147,6 +154,11 @@ def ngram_baselines(ids: dict[str, np.ndarray], num_tokens: int, tokens: str) ->
         }
         for order in sorted({1, best})
     }
+
+
+def sample_text(text_model: TextModel, key: Key) -> str:
+    """A sample from nothing, a little cooled."""
+    return sample_texts(text_model, [""], key, SAMPLE_TOKENS, temperature=SAMPLE_TEMPERATURE)[0]
 
 
 def _windows(config: LanguageModelConfig, ids: np.ndarray, training: bool) -> StreamWindows:

@@ -134,8 +134,8 @@ def complete_texts(
     """The most probable continuations of each prefix, with their probabilities.
 
     A continuation of characters ends with the word: at white space, which is part of it, or after ``num_tokens``. One
-    of words is ``num_tokens`` words long, or ends with the line. Beam search of width ``beam_width`` finds them; it looks
-    at that many hypotheses at a time, so a less probable beginning of a probable whole can be missed.
+    of words is ``num_tokens`` words long, or ends with the line. Beam search finds them; it looks at ``beam_width``
+    hypotheses at a time, so a less probable beginning of a probable whole can be missed.
 
     Raises:
         SeqlabError: where more continuations are asked for than the beam is wide.

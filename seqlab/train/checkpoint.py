@@ -1,7 +1,8 @@
 """Checkpoints of a run: the newest two and the best, each a folder of its own, written whole or not at all.
 
-    checkpoints/step_00000400/tree        arrays (orbax)
-    checkpoints/step_00000400/meta.json   step, best evaluation so far, its scores
+    checkpoints/step_00000400/params      the params (orbax), apart, so that a prediction reads them alone
+    checkpoints/step_00000400/rest        step, optimizer state, carry, key
+    checkpoints/step_00000400/meta.json   step and best evaluation so far
 
 A folder is written under another name and renamed when it is complete, so whatever has the name of a checkpoint is one.
 """
@@ -49,14 +50,12 @@ class Checkpoints:
 
     def save(self, state: TrainState, best: Best) -> None:
         """Writes a checkpoint of this state, and drops those that are neither the best nor among the newest."""
-        import orbax.checkpoint as ocp
-
         step = int(state.step)
         part = self.folder / f"part_{step:08d}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(part / "tree", _without_key_type(state))
+        _write(part / "params", state.params)
+        _write(part / "rest", _rest(state))
         (part / "meta.json").write_text(json.dumps({"step": step, "best": best._asdict()}))
         target = self._path(step)
         shutil.rmtree(target, ignore_errors=True)
@@ -75,20 +74,15 @@ class Checkpoints:
         Raises:
             RunFolderError: where the checkpoint holds other leaves, shapes or types than the template, naming one.
         """
-        import orbax.checkpoint as ocp
-
+        params = self.restore_params(template.params, step)
+        rest = _read(self._path(step) / "rest", _rest(template))
+        key = jax.random.wrap_key_data(rest.pop("key"), impl=jax.random.key_impl(template.key))
         meta = json.loads((self._path(step) / "meta.json").read_text())
-        plain = _without_key_type(template)
-        with ocp.StandardCheckpointer() as checkpointer:
-            tree = self._path(step) / "tree"
-            _check_leaves(named_leaves(plain), named_leaves(checkpointer.metadata(tree).item_metadata), tree)
-            saved = checkpointer.restore(tree, plain)
-        key = jax.random.wrap_key_data(saved.key, impl=jax.random.key_impl(template.key))
-        return Saved(saved._replace(key=key), Best(**meta["best"]))
+        return Saved(TrainState(params=params, key=key, **rest), Best(**meta["best"]))
 
-    def restore_params(self, template: TrainState, step: int) -> Params:
-        """The params alone of the checkpoint of a step."""
-        return self.restore(template, step).state.params
+    def restore_params(self, template: Params, step: int) -> Params:
+        """The params alone of the checkpoint of a step; see ``restore``."""
+        return _read(self._path(step) / "params", template)
 
     def best_step(self) -> int:
         """The step of the best checkpoint; the newest one where none was evaluated yet."""
@@ -100,8 +94,29 @@ class Checkpoints:
         return self.folder / f"step_{step:08d}"
 
 
-def _without_key_type(state: TrainState) -> TrainState:
-    return state._replace(key=jax.random.key_data(state.key))
+def _rest(state: TrainState) -> dict[str, Any]:
+    return {
+        "step": state.step,
+        "opt_state": state.opt_state,
+        "carry": state.carry,
+        "key": jax.random.key_data(state.key),
+    }
+
+
+def _write(folder: Path, tree: Any) -> None:
+    import orbax.checkpoint as ocp  # Here, as most of seqlab works without it.
+
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(folder, tree)
+
+
+def _read(folder: Path, template: Any) -> Any:
+    import orbax.checkpoint as ocp
+
+    with ocp.StandardCheckpointer() as checkpointer:
+        found = checkpointer.metadata(folder).item_metadata
+        _check_leaves(named_leaves(template), named_leaves(found.tree), folder)
+        return checkpointer.restore(folder, template)
 
 
 def _check_leaves(expected: dict[str, Any], found: dict[str, Any], where: Path) -> None:

@@ -94,13 +94,13 @@ def fit(
         observers: are told of every chunk and evaluation.
         should_stop: asked after each chunk; a true answer saves a checkpoint and returns ``interrupted``.
     """
-    state, best = initial_state(task, optimizer, config.seed), Best()
+    state, best = jax.jit(lambda: initial_state(task, optimizer, config.seed))(), Best()
     best_params = state.params
     if checkpoints is not None and checkpoints.steps():
         template = state
         saved = checkpoints.restore(template, checkpoints.steps()[-1])
         state, best = saved.state, saved.best
-        best_params = checkpoints.restore_params(template, checkpoints.best_step())
+        best_params = checkpoints.restore_params(template.params, checkpoints.best_step())
     # The best params must survive the donation of the state that they were once part of.
     best_params = jax.tree.map(np.asarray, best_params)
     run_chunk = jax.jit(chunk_of(make_train_step(task, optimizer, hyper)), donate_argnums=0)

@@ -1,6 +1,7 @@
 """Observers of a run: metrics as lines of JSON, as TensorBoard events, and as progress for whoever watches."""
 
 import json
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ class JsonLines:
 
 
 class TensorBoard:
-    """Writes scalars ``split/metric`` as TensorBoard events."""
+    """Writes scalars ``split/metric`` as TensorBoard events; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         from tensorboardX import SummaryWriter
@@ -45,9 +46,30 @@ class TensorBoard:
         for name, value in scores.items():
             self._writer.add_scalar(f"{split}/{name}", value, step)
 
-    def close(self) -> None:
-        """Flushes and closes the file."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._writer.close()
+
+
+class PaceMeter:
+    """Collects the pace of each chunk; the first one of a launch includes compiling."""
+
+    def __init__(self) -> None:
+        self._paces: list[float] = []
+
+    def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+        """Takes the pace of a chunk."""
+        del step, split, scores
+        if pace is not None:
+            self._paces.append(pace)
+
+    def median(self) -> float:
+        """The median pace without the first chunk, in units a second; 0 for nothing."""
+        return statistics.median(self._paces[1:] or self._paces or [0.0])
 
 
 class ProgressDisplay:

@@ -160,6 +160,13 @@ def test_a_non_finite_entry_makes_every_leaf_nan_under_the_norm_clip(bad):
     assert all(np.all(np.isnan(leaf)) for leaf in jax.tree.leaves(clipped))
 
 
+def test_an_exploding_gradient_makes_a_step_of_the_norm_and_not_of_zero():
+    # The square of 2^80 is beyond float32.
+    gradients = {"a": jnp.array([3.0, 0.0]) * 2.0**80, "b": jnp.array([4.0]) * 2.0**80}
+    moved = one_step(OptimizerConfig("sgd", 1.0, clip_norm=1.0), jax.tree.map(jnp.zeros_like, gradients), gradients)
+    assert_trees_close(moved, {"a": np.array([-0.6, 0.0]), "b": np.array([-0.8])}, rtol=1e-6, atol=0.0)
+
+
 def test_zero_gradients_stay_zero_under_the_norm_clip():
     clipped = clip(clip_by_global_norm(1.0), {"a": jnp.zeros(3)})
     np.testing.assert_array_equal(clipped["a"], np.zeros(3))

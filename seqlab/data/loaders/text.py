@@ -26,13 +26,18 @@ def read_text(path: Path | str) -> str:
         raise DataError(f"{path}: expected a UTF-8 text file, found no file of that name. Check the path.") from error
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
+    return decode_text(data, str(path))
+
+
+def decode_text(data: bytes, path: str) -> str:
+    """The text of bytes; ``path`` names them in errors, which are those of `read_text`."""
     text = _decode(data, path).removeprefix("\ufeff")
     if not text:
-        raise DataError(f"{path}: expected a UTF-8 text, found an empty file.")
+        raise DataError(f"{path}: expected a UTF-8 text, found nothing.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decode(data: bytes, path: Path) -> str:
+def _decode(data: bytes, path: str) -> str:
     nul = data.find(b"\0")
     try:
         text = data.decode("utf-8")

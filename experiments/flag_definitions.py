@@ -1,0 +1,64 @@
+"""The flags that say what an experiment is. They are written to flags.txt, and relaunch the run from there.
+
+Only this folder defines flags; the library takes plain arguments. No default is None, as a flag file cannot say it:
+0 turns an option off where the help says so.
+"""
+
+from absl import flags
+
+from experiments.command_line import define_enum, define_float, define_integer
+
+flags.DEFINE_string("task", "language_model", "What is learned; a name in experiments.task_table.TASKS.")
+define_integer("seed", 0, "Seed of params, order of data and dropout.", low=0, high=2**31 - 1)
+
+# Data
+flags.DEFINE_string("dataset", "builtin", "A registered name, builtin, or FORMAT:PATH for a file of your own (text:).")
+flags.DEFINE_string("data_dir", "data", "Where the files of registered data sets are, or are downloaded to.")
+flags.DEFINE_list("splits", "0.9,0.05,0.05", "Shares of training, validation and test, for data without their own.")
+define_enum("tokens", "char", ["char", "word"], "What a token of text is.")
+define_integer("min_count", 1, "Tokens that occur less often in the training split are unknown.", low=1)
+define_integer("batch_size", 32, "Rows of a training batch: parallel streams of a text.", low=1)
+define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
+define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
+
+# Model
+flags.DEFINE_string("cell", "lstm", "The recurrent cell; a name in seqlab.cells.CELLS.")
+define_integer("hidden_size", 128, "Width of each recurrent layer and direction.", low=1)
+define_integer("num_layers", 1, "Number of recurrent layers.", low=1)
+flags.DEFINE_boolean("residual", False, "Whether a recurrent layer's inputs are added to its outputs.")
+define_integer("embedding_size", 64, "Width of the embedding.", low=1)
+flags.DEFINE_boolean("tied_embeddings", False, "Whether the embedding is the output layer too.")
+flags.DEFINE_string("engine", "auto", "How cells are unrolled over time; a name in seqlab.engines.ENGINES, or auto.")
+define_enum("precision", "float32", ["float32", "bfloat16"], "Type of the factors of matrix products.")
+
+# Loss
+define_float("dropout_rate", 0.0, "Share of elements dropped before, between and after recurrent layers.", 0.0, 0.99)
+define_float("label_smoothing", 0.0, "Share of the target's probability spread over all classes.", 0.0, 0.99)
+
+# Optimizer
+define_enum("optimizer", "adam", ["adam", "adamw", "sgd", "rmsprop"], "The direction of a step.")
+define_float("learning_rate", 2e-3, "The full rate, which the schedule scales.", low=0.0)
+define_float("momentum", 0.0, "Momentum of sgd and rmsprop; 0 for none.", 0.0, 0.999999)
+define_enum(
+    "schedule",
+    "constant",
+    ["constant", "inverse_time", "exponential", "step", "cosine"],
+    "The learning rate over time.",
+)
+define_float("decay", 1.0, "Decay of inverse_time; factor of exponential and step each --decay_epochs.", low=0.0)
+define_float("decay_epochs", 1.0, "Epochs in which exponential and step fall by --decay once.", low=1e-6)
+define_float("final_fraction", 0.0, "Cosine ends at this fraction of the full rate.", 0.0, 1.0)
+define_integer("warmup_steps", 0, "Steps over which the rate first grows from 0; 0 for none.", low=0)
+define_float("clip_norm", 0.0, "Longest global norm of a gradient; 0 for no limit.", low=0.0)
+define_float("clip_value", 0.0, "Largest entry of a gradient; 0 for no limit.", low=0.0)
+define_float("clip_adaptive", 0.0, "Longest gradient of a unit relative to its weights; 0 for no limit.", low=0.0)
+define_float("l1", 0.0, "Weight of the sum of |w| over kernels; 0 for none.", low=0.0)
+define_float("l2", 0.0, "Weight of half the sum of w^2 over kernels; 0 for none.", low=0.0)
+define_float("weight_decay", 0.0, "Decoupled decay of kernels; 0 for none.", low=0.0)
+
+# Training
+define_integer("num_epochs", 1, "Passes over the training split, where --num_steps is 0.", low=1)
+define_integer("num_steps", 0, "Steps of training; 0 to count in epochs.", low=0)
+define_integer("evaluate_every", 0, "Steps between evaluations and checkpoints; 0 for once an epoch.", low=0)
+define_integer("patience", 0, "Evaluations without improvement after which to stop; 0 for never.", low=0)
+define_integer("chunk_steps", 16, "Steps in one compiled call.", low=1)

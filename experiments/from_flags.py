@@ -1,0 +1,76 @@
+"""From flags to the library's configurations: the one place that knows both."""
+
+from absl import flags
+
+from seqlab.models.config import RecurrentConfig
+from seqlab.optim import OptimizerConfig, ScheduleConfig
+from seqlab.tasks.base import Hyper, Task
+from seqlab.tasks.language_model import LanguageModelConfig
+from seqlab.train import TrainConfig
+
+
+def recurrent_config(values: flags.FlagValues) -> RecurrentConfig:
+    """The recurrent layers."""
+    return RecurrentConfig(
+        cell=values.cell,
+        hidden_size=values.hidden_size,
+        num_layers=values.num_layers,
+        residual=values.residual,
+        engine=values.engine,
+        precision=values.precision,
+    )
+
+
+def language_model_config(values: flags.FlagValues) -> LanguageModelConfig:
+    """A language model."""
+    return LanguageModelConfig(
+        tokens=values.tokens,
+        min_count=values.min_count,
+        embedding_size=values.embedding_size,
+        tied_embeddings=values.tied_embeddings,
+        recurrent=recurrent_config(values),
+        batch_size=values.batch_size,
+        eval_batch_size=values.eval_batch_size,
+        window_size=values.window_size,
+        seed=values.seed,
+    )
+
+
+def hyper(values: flags.FlagValues) -> Hyper:
+    """Numbers of the loss."""
+    return Hyper(dropout_rate=values.dropout_rate, label_smoothing=values.label_smoothing)
+
+
+def optimizer_config(values: flags.FlagValues) -> OptimizerConfig:
+    """The optimizer and its schedule; a flag of 0 leaves its mechanism out."""
+    return OptimizerConfig(
+        name=values.optimizer,
+        learning_rate=values.learning_rate,
+        momentum=values.momentum or None,
+        l1=values.l1 or None,
+        l2=values.l2 or None,
+        clip_norm=values.clip_norm or None,
+        clip_value=values.clip_value or None,
+        clip_adaptive=values.clip_adaptive or None,
+        weight_decay=values.weight_decay or None,
+        schedule=ScheduleConfig(
+            name=values.schedule,
+            decay=values.decay,
+            decay_epochs=values.decay_epochs,
+            warmup_steps=values.warmup_steps or None,
+            final_fraction=values.final_fraction,
+        ),
+    )
+
+
+def train_config(values: flags.FlagValues, task: Task) -> TrainConfig:
+    """How long to train and how often to look, in steps."""
+    steps_per_epoch = task.splits.train.batches_per_epoch
+    num_steps = values.num_steps or values.num_epochs * steps_per_epoch
+    return TrainConfig(
+        num_steps=num_steps,
+        evaluate_every=min(values.evaluate_every or steps_per_epoch, num_steps),
+        chunk_steps=min(values.chunk_steps, num_steps),
+        patience=values.patience,
+        seed=values.seed,
+    )

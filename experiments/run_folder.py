@@ -1,0 +1,146 @@
+"""The folder of a run: whose it is, what made it, and how it is read again.
+
+    flags.txt  provenance.json  metrics.jsonl  summary.json  checkpoints/  plots/  predictions/  tensorboard/
+
+A run writes nothing outside its folder, and no file in it holds the folder's own path, so it can be moved. The flags
+of the run are its identity: a folder is gone on with by the very same flags, and by no others.
+"""
+
+import copy
+import json
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from experiments import command_line, flag_definitions
+from seqlab.core.errors import RunFolderError
+
+flags.DEFINE_string("run_dir", "", "Folder of the run; by default a new one, runs/<name of the flag file>-<time>.")
+
+IDENTITY = [flag_definitions.__name__]
+# Where data lie, and how many steps one call takes, are no part of what an experiment is.
+MAY_DIFFER = {"data_dir"}
+
+
+def resolve(run_dir: str, argv: list[str]) -> Path:
+    """The folder that ``--run_dir`` names, or a new name under runs/ for the flag file and the time."""
+    if run_dir:
+        return Path(run_dir).expanduser()
+    files = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("flagfile=")]
+    stem = Path(files[0]).stem if files else "run"
+    base = Path("runs") / f"{stem}-{time.strftime('%Y-%m-%d-%H%M%S')}"
+    path, number = base, 2
+    while path.exists():
+        path, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return path
+
+
+def check(folder: Path, values: flags.FlagValues) -> None:
+    """Makes sure that a folder is new, empty, or this very experiment's.
+
+    Raises:
+        RunFolderError: the folder holds something else; nothing in it is changed.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / "flags.txt").is_file():
+        what = "a folder of something else (it has no flags.txt)" if folder.is_dir() else "no folder"
+        raise RunFolderError(f"--run_dir={folder} is {what}; nothing was changed. Name a new folder.")
+    found = command_line.read_flags(folder / "flags.txt")
+    given = _given(values)
+    names = [name for name in given if name not in MAY_DIFFER and given[name] != found.get(name)]
+    if names:
+        differences = ", ".join(
+            f"--{name}={found.get(name, '(absent)')} there, {given[name]} here" for name in names[:3]
+        )
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise RunFolderError(
+            f"--run_dir={folder} holds another experiment: {differences}{more}; nothing was changed.\n"
+            "Name another folder, or go on with that run by its own --flagfile="
+            f"{folder / 'flags.txt'} --run_dir={folder}."
+        )
+
+
+def claim(folder: Path, values: flags.FlagValues) -> None:
+    """Makes the folder and writes flags.txt, where it is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "flags.txt").exists():
+        command_line.write_flags(folder / "flags.txt", values, IDENTITY)
+
+
+def read_values(folder: Path) -> flags.FlagValues:
+    """The flags of a run, parsed.
+
+    Raises:
+        RunFolderError: where there is no run.
+    """
+    if not (folder / "flags.txt").is_file():
+        raise RunFolderError(f"--run_dir={folder}: expected the folder of a run, found no flags.txt in it.")
+    values = copy.deepcopy(flags.FLAGS)
+    values.unparse_flags()
+    for flag in values.get_flags_for_module(IDENTITY[0]):
+        flag.unparse()
+    command_line.parse(["run", f"--flagfile={folder / 'flags.txt'}"], values)
+    return values
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_json(path: Path, default: Any) -> Any:
+    """The JSON of a file, or ``default`` where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+
+
+def write_provenance(path: Path, seed: int, checksums: dict[str, str]) -> None:
+    """Adds this launch to the list of launches: versions, device, commit, command, seed, data."""
+    import jax
+
+    device = jax.devices()[0]
+    launch = {
+        "command": ["python", "-m", f"experiments.{Path(sys.argv[0]).stem}", *sys.argv[1:]],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seed": seed,
+        "git": _git_state(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": platform.platform(),
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "data_sha256": checksums,
+    }
+    write_json(path, {"launches": [*read_json(path, {"launches": []})["launches"], launch]})
+
+
+def _given(values: flags.FlagValues) -> dict[str, str]:
+    lines = command_line.flags_text(values, IDENTITY).splitlines()
+    return {name.removeprefix("--"): value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    import seqlab
+
+    libraries = ["jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy"]
+    return {"seqlab": seqlab.__version__, **{name: version(name) for name in libraries}}
+
+
+def _git_state() -> dict[str, Any]:
+    """The commit of the code, and whether the tree had changes; empty outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}

@@ -1,0 +1,69 @@
+"""The tasks by name: how each is made from flags, and what can be asked of it once it is trained.
+
+Data are read first, by functions that need no jax, so that a wrong path is said at once. A new task is its file in
+``seqlab.tasks`` and its line here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from absl import flags
+
+from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.data.registry import load_text
+
+if TYPE_CHECKING:
+    from seqlab.tasks.base import Task
+    from seqlab.train import Checkpoints
+
+Predictor = Callable[[Sequence[str]], list[dict[str, Any]]]
+
+
+class TaskEntry(NamedTuple):
+    """One task.
+
+    Attributes:
+        load: flags -> data; needs no jax.
+        make: (flags, data) -> task.
+        predictors: (run's flags, run folder, its checkpoints, prediction's flags) -> mode -> lines -> answers.
+    """
+
+    load: Callable[[flags.FlagValues], Any]
+    make: Callable[[flags.FlagValues, Any], "Task"]
+    predictors: Callable[[flags.FlagValues, Path, "Checkpoints", flags.FlagValues], Mapping[str, Predictor]]
+
+
+def _load_text(values: flags.FlagValues) -> Any:
+    try:
+        fractions = [float(share) for share in values.splits]
+    except ValueError:
+        raise SeqlabError(f"--splits: expected numbers such as 0.9,0.05,0.05; got {values.splits}.") from None
+    return load_text(values.dataset, data_dir=values.data_dir, fractions=fractions)
+
+
+def _make_language_model(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import language_model_config
+    from seqlab.tasks.language_model import make_task
+
+    return make_task(language_model_config(values), data)
+
+
+def _language_model_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, Predictor]:
+    from experiments.predict_text import text_predictors
+
+    return text_predictors(run, folder, checkpoints, asked)
+
+
+TASKS: dict[str, TaskEntry] = {
+    "language_model": TaskEntry(_load_text, _make_language_model, _language_model_predictors),
+}
+
+
+def task_entry(name: str) -> TaskEntry:
+    """The task of that name."""
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    return TASKS[name]

@@ -1,0 +1,38 @@
+"""Pictures of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def plot_learning_curve(metrics: Path, target: Path, score: str, summary: dict[str, Any]) -> None:
+    """Draws a score over training steps, for training and validation, with the baselines as lines.
+
+    Args:
+        metrics: a run's metrics.jsonl.
+        target: the PNG to write.
+        score: the name of the score.
+        summary: the run's summary; its ``baselines`` and ``best_step`` are marked where it has them.
+    """
+    from matplotlib.figure import Figure  # Without pyplot: no window, no state shared with the user's own plots.
+
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for split, style in (("train", {"linewidth": 1, "alpha": 0.6}), ("validation", {"marker": "o", "markersize": 4})):
+        points = [(record["step"], record[score]) for record in records if record["split"] == split]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=split, **style)
+    baselines = {name: row["validation"][score] for name, row in summary.get("baselines", {}).items()}
+    for name, value in baselines.items():
+        axes.axhline(value, color="gray", linestyle="--", linewidth=1)
+        axes.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="gray")
+    if summary.get("best_step", -1) > 0:
+        axes.axvline(summary["best_step"], color="black", linestyle=":", linewidth=1, label="best step")
+    axes.set_xlabel("step")
+    axes.set_ylabel(score.replace("_", " "))
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=120)
