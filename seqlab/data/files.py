@@ -75,15 +75,20 @@ def _check(path: Path, expected: str) -> None:
 
 
 def _download(remote: RemoteFile, path: Path) -> Path:
-    import pooch  # Here, as most runs download nothing and should not pay for the import.
+    # Here, as most runs download nothing and should not pay for the imports.
+    import pooch
+    import requests
 
     # One attempt: whoever has no network should hear so at once. What pooch would log, our error says.
     pooch.get_logger().setLevel("WARNING")
     # Any: pooch's own type for a downloader does not fit its downloaders.
     downloader: Any = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS))
-    pooch.retrieve(
-        remote.url, known_hash=f"sha256:{remote.sha256}", fname=path.name, path=path.parent, downloader=downloader
-    )
+    try:
+        pooch.retrieve(remote.url, f"sha256:{remote.sha256}", path.name, path.parent, downloader=downloader)
+    except requests.HTTPError as error:
+        if error.response is not None:
+            error.response.close()  # pooch leaves the connection open
+        raise
     return path
 
 
