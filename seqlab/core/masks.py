@@ -19,7 +19,7 @@ def lengths_to_mask(lengths: Int[Array, "*B"], num_steps: int) -> Bool[Array, "*
     >>> lengths_to_mask(jnp.array([0, 2]), 3).astype(int).tolist()
     [[0, 0, 0], [1, 1, 0]]
     """
-    return jnp.arange(num_steps) < lengths[..., None]
+    return jnp.arange(num_steps, dtype=lengths.dtype) < lengths[..., None]
 
 
 def select(mask: Bool[Array, "*mask"], on_true: Any, on_false: Any) -> Any:

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from seqlab.cells import CELLS, make_cell
 from seqlab.engines import ENGINES, Unrolled, unroll
 
 CELL_NAMES = sorted(CELLS)
 ENGINE_NAMES = sorted(ENGINES)
+for_all_pairs = pytest.mark.parametrize(("cell_name", "engine"), [(c, e) for c in CELL_NAMES for e in ENGINE_NAMES])
+for_both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 
 B, T, F, H = 5, 4, 3, 6
 

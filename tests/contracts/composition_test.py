@@ -11,7 +11,6 @@ from seqlab.cells import make_cell
 from seqlab.engines import unroll
 from tests.contracts.cases import (
     CELL_NAMES,
-    ENGINE_NAMES,
     B,
     F,
     H,
@@ -20,6 +19,8 @@ from tests.contracts.cases import (
     assert_equal,
     compiled,
     example,
+    for_all_pairs,
+    for_both_directions,
     full_controls,
     in_time,
     jit,
@@ -28,9 +29,6 @@ from tests.contracts.cases import (
     unrolled_from,
     with_gradients,
 )
-
-for_all_pairs = pytest.mark.parametrize(("cell_name", "engine"), [(c, e) for c in CELL_NAMES for e in ENGINE_NAMES])
-for_both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 
 LENGTHS = np.array([4, 0, 1, 3, 2])
 RESETS = np.array([[1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 1, 0, 0]], bool)

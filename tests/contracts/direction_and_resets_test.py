@@ -2,12 +2,9 @@
 
 import jax
 import numpy as np
-import pytest
 
 from seqlab.cells import make_cell
 from tests.contracts.cases import (
-    CELL_NAMES,
-    ENGINE_NAMES,
     B,
     F,
     H,
@@ -16,12 +13,11 @@ from tests.contracts.cases import (
     assert_equal,
     compiled,
     example,
+    for_all_pairs,
+    for_both_directions,
     rows,
     steps,
 )
-
-for_all_pairs = pytest.mark.parametrize(("cell_name", "engine"), [(c, e) for c in CELL_NAMES for e in ENGINE_NAMES])
-for_both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 
 LENGTHS = np.array([4, 0, 1, 3, 2])
 

@@ -5,21 +5,18 @@ import numpy as np
 import pytest
 
 from tests.contracts.cases import (
-    CELL_NAMES,
-    ENGINE_NAMES,
     B,
     T,
     assert_close,
     assert_equal,
     compiled,
     example,
+    for_all_pairs,
+    for_both_directions,
     in_time,
     rows,
     steps,
 )
-
-for_all_pairs = pytest.mark.parametrize(("cell_name", "engine"), [(c, e) for c in CELL_NAMES for e in ENGINE_NAMES])
-for_both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 
 LENGTHS = np.array([4, 0, 1, 3, 2])
 WITHIN = np.arange(T) < LENGTHS[:, None]

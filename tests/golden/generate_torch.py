@@ -1,0 +1,81 @@
+"""Writes what PyTorch's recurrent layers return, for ``torch_test.py`` to compare with.
+
+How to regenerate, with any Python that has torch and numpy (the files here were made with torch 2.13 on a CPU):
+
+    python tests/golden/generate_torch.py
+
+One ``.npz`` file a layer, of plain float32 arrays. Each layer is bidirectional, so that one packed batch of variable
+lengths gives both directions of time; biases and initial states are random, as zeros would hide a wrong one. For each
+direction the gradients are those of a random weighted sum of that direction's outputs and last states.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# By name, as torch is in no extra that the type checker of this project sees.
+torch: Any = importlib.import_module("torch")
+
+B, T, F, H = 4, 5, 3, 4
+LENGTHS = [5, 2, 1, 4]
+DIRECTIONS = {"forward": "", "backward": "_reverse"}
+LAYERS = {
+    "rnn_tanh": lambda: torch.nn.RNN(F, H, nonlinearity="tanh", bidirectional=True, batch_first=True),
+    "rnn_relu": lambda: torch.nn.RNN(F, H, nonlinearity="relu", bidirectional=True, batch_first=True),
+    "gru": lambda: torch.nn.GRU(F, H, bidirectional=True, batch_first=True),
+    "lstm": lambda: torch.nn.LSTM(F, H, bidirectional=True, batch_first=True),
+}
+
+
+def results(name: str, seed: int) -> dict[str, np.ndarray]:
+    """Everything about one layer: what goes in, what comes out, and the gradients."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int, scale: float = 1.0) -> Any:
+        return torch.tensor(scale * rng.standard_normal(shape), dtype=torch.float32, requires_grad=True)
+
+    layer = LAYERS[name]()
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.copy_(normal(*weight.shape, scale=0.5))
+    inputs = normal(B, T, F)
+    # One state for h, and for the LSTM one for c behind it, each [direction, B, H].
+    first = [normal(2, B, H, scale=0.5) for _ in range(2 if name == "lstm" else 1)]
+
+    packed = torch.nn.utils.rnn.pack_padded_sequence(inputs, LENGTHS, batch_first=True, enforce_sorted=False)
+    outputs, last = layer(packed, tuple(first) if name == "lstm" else first[0])
+    outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=T)
+    last = list(last) if name == "lstm" else [last]
+
+    arrays = {"inputs": inputs, "lengths": torch.tensor(LENGTHS, dtype=torch.int32)}
+    for number, (direction, suffix) in enumerate(DIRECTIONS.items()):
+        own_outputs = outputs[..., number * H : (number + 1) * H]
+        own_last = [state[number] for state in last]
+        output_weights = normal(B, T, H).detach()
+        state_weights = [normal(B, H).detach() for _ in last]
+        total = (own_outputs * output_weights).sum()
+        total = total + sum((state * weights).sum() for state, weights in zip(own_last, state_weights, strict=True))
+        params = {
+            kind: getattr(layer, f"{kind}_l0{suffix}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        }
+        sources = {**params, "inputs": inputs, **{f"first_{i}": state for i, state in enumerate(first)}}
+        gradients = dict(
+            zip(sources, torch.autograd.grad(total, list(sources.values()), retain_graph=True), strict=True)
+        )
+
+        found = {**params, "outputs": own_outputs, "output_weights": output_weights}
+        found |= {f"gradient_{kind}": gradients[kind] for kind in (*params, "inputs")}
+        for i, state in enumerate(first):
+            found |= {f"first_{i}": state[number], f"last_{i}": own_last[i], f"last_weights_{i}": state_weights[i]}
+            found |= {f"gradient_first_{i}": gradients[f"first_{i}"][number]}
+        arrays |= {f"{direction}_{kind}": array for kind, array in found.items()}
+    return {kind: array.detach().numpy() for kind, array in arrays.items()}
+
+
+if __name__ == "__main__":
+    for seed, name in enumerate(LAYERS):
+        path = Path(__file__).with_name(f"torch_{name}.npz")
+        np.savez_compressed(path, allow_pickle=False, **results(name, seed))
+        print(path)
