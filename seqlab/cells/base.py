@@ -1,10 +1,12 @@
 """What a cell is: one step of a recurrence, as pure functions of explicit params and as a Flax module over the same.
 
 The step is split where the recurrence begins. ``project`` is all that can be done before the previous state is known,
-one matrix product for every time step at once; ``step`` is the rest. Engines live from this split.
+one matrix product for every time step at once; ``step`` is the rest. Engines live from this split, and from a second one
+inside the step: the product of the hidden state with the recurrent kernel, and ``combine``, which has no product at all.
 
     project: inputs [..., F] -> projected [..., G]
     step:    carry, projected [B, G] -> carry, output [B, H]
+             = combine(carry, projected, hidden(carry) @ recurrent_kernel)
 """
 
 from collections.abc import Mapping
@@ -21,7 +23,7 @@ ParamSpec = tuple[Initializer, tuple[int, ...]]
 
 
 class Cell(nn.RNNCellBase):
-    """A recurrent cell; a subclass gives ``param_specs`` and ``step``, and another ``project`` where it needs one.
+    """A recurrent cell; a subclass gives ``param_specs`` and ``combine``, and what else differs from the defaults here.
 
     Attributes:
         features: width H of the output.
@@ -41,19 +43,29 @@ class Cell(nn.RNNCellBase):
         raise NotImplementedError
 
     @nn.nowrap
-    def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:
-        """One time step from projected inputs; the equation stands in the class."""
-        raise NotImplementedError
-
-    @nn.nowrap
     def project(self, params: Params, inputs: Float[Array, "*B F"]) -> Float[Array, "*B G"]:
-        """The part of the step that does not depend on the carry: ``inputs @ input_kernel + bias``."""
+        """The part of a step that does not depend on the carry: ``inputs @ input_kernel + bias``."""
         return dot(inputs, params["input_kernel"], self.dtype) + params["bias"]
 
     @nn.nowrap
-    def recur(self, params: Params, hidden: Float[Array, "*B H"]) -> Float[Array, "*B G"]:
-        """The product of the hidden state with the recurrent kernel."""
-        return dot(hidden, params["recurrent_kernel"], self.dtype)
+    def hidden(self, carry: Carry) -> Float[Array, "*B H"]:
+        """The part of the carry that the recurrent kernel is applied to."""
+        return carry
+
+    @nn.nowrap
+    def combine(
+        self, params: Params, carry: Carry, projected: Float[Array, "*B G"], recurrent: Float[Array, "*B G"]
+    ) -> tuple[Carry, Float[Array, "*B H"]]:
+        """The rest of a step, once both products are known: no matrix products, all of it element by element."""
+        raise NotImplementedError
+
+    @nn.nowrap
+    def step(
+        self, params: Params, carry: Carry, projected: Float[Array, "*B G"]
+    ) -> tuple[Carry, Float[Array, "*B H"]]:
+        """One time step from projected inputs; the equation stands in the class."""
+        recurrent = dot(self.hidden(carry), params["recurrent_kernel"], self.dtype)
+        return self.combine(params, carry, projected, recurrent)
 
     @nn.nowrap
     def init_params(self, key: Key, num_features: int) -> Params:

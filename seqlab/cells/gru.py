@@ -11,10 +11,10 @@ Gate order in the arrays: r, z, n.
 from collections.abc import Mapping
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell, ParamSpec
+from seqlab.cells.gates import squash
 from seqlab.cells.initializers import gate_constants, glorot, orthogonal
 from seqlab.core.array_types import Array, Float, Params
 from seqlab.core.precision import dot
@@ -47,16 +47,17 @@ class GRUCell(Cell):
         }
 
     @nn.nowrap
-    def step(
-        self, params: Params, carry: Float[Array, "*B H"], projected: Float[Array, "*B G"]
+    def combine(
+        self,
+        params: Params,
+        carry: Float[Array, "*B H"],
+        projected: Float[Array, "*B G"],
+        recurrent: Float[Array, "*B G"],
     ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
         """See the class."""
-        h = carry
-        x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
-        h_r, h_z, h_n = jnp.split(self.recur(params, h), 3, axis=-1)
-        r = jax.nn.sigmoid(x_r + h_r)
-        z = jax.nn.sigmoid(x_z + h_z)
-        n = jnp.tanh(x_n + r * (h_n + params["recurrent_bias"]))
+        h, H = carry, self.features
+        r, z = squash(projected[..., : 2 * H] + recurrent[..., : 2 * H], "ss")
+        n = jnp.tanh(projected[..., 2 * H :] + r * (recurrent[..., 2 * H :] + params["recurrent_bias"]))
         h = (1 - z) * n + z * h
         return h, h
 
@@ -89,10 +90,7 @@ class ResetBeforeGRUCell(Cell):
         """See the class."""
         h, H = carry, self.features
         kernel = params["recurrent_kernel"]
-        x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
-        h_r, h_z = jnp.split(dot(h, kernel[:, : 2 * H], self.dtype), 2, axis=-1)
-        r = jax.nn.sigmoid(x_r + h_r)
-        z = jax.nn.sigmoid(x_z + h_z)
-        n = jnp.tanh(x_n + dot(r * h, kernel[:, 2 * H :], self.dtype))
+        r, z = squash(projected[..., : 2 * H] + dot(h, kernel[:, : 2 * H], self.dtype), "ss")
+        n = jnp.tanh(projected[..., 2 * H :] + dot(r * h, kernel[:, 2 * H :], self.dtype))
         h = (1 - z) * n + z * h
         return h, h

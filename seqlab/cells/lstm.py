@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell, ParamSpec
+from seqlab.cells.gates import squash
 from seqlab.cells.initializers import gate_constants, glorot, orthogonal
 from seqlab.core.array_types import Array, Float, Key, Params
 
@@ -68,12 +68,21 @@ class LSTMCell(Cell):
         return LSTMCarry(c=zeros, h=zeros)
 
     @nn.nowrap
-    def step(
-        self, params: Params, carry: tuple[Array, Array], projected: Float[Array, "*B G"]
+    def hidden(self, carry: tuple[Array, Array]) -> Float[Array, "*B H"]:
+        """h of (c, h)."""
+        return carry[1]
+
+    @nn.nowrap
+    def combine(
+        self,
+        params: Params,
+        carry: tuple[Array, Array],
+        projected: Float[Array, "*B G"],
+        recurrent: Float[Array, "*B G"],
     ) -> tuple[LSTMCarry, Float[Array, "*B H"]]:
         """See the class."""
-        c, h = carry
-        i, f, g, o = jnp.split(projected + self.recur(params, h), 4, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        c, _ = carry
+        i, f, g, o = squash(projected + recurrent, "ssts")
+        c = f * c + i * g
+        h = o * jnp.tanh(c)
         return LSTMCarry(c, h), h

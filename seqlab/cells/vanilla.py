@@ -39,9 +39,13 @@ class VanillaCell(Cell):
         }
 
     @nn.nowrap
-    def step(
-        self, params: Params, carry: Float[Array, "*B H"], projected: Float[Array, "*B H"]
+    def combine(
+        self,
+        params: Params,
+        carry: Float[Array, "*B H"],
+        projected: Float[Array, "*B H"],
+        recurrent: Float[Array, "*B H"],
     ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
         """See the class."""
-        h = self.activation(projected + self.recur(params, carry))
+        h = self.activation(projected + recurrent)
         return h, h

@@ -15,10 +15,11 @@ from seqlab.core.errors import unknown_name
 from seqlab.core.masks import lengths_to_mask, reversed_resets, zero_padding
 from seqlab.engines import validate
 from seqlab.engines.base import Controls, Engine, FlaxCell, Unrollable, Unrolled
+from seqlab.engines.fused import unroll_fused
 from seqlab.engines.loop import unroll_loop
 from seqlab.engines.scan import unroll_scan
 
-ENGINES: dict[str, Engine] = {"loop": unroll_loop, "scan": unroll_scan}
+ENGINES: dict[str, Engine] = {"loop": unroll_loop, "scan": unroll_scan, "fused": unroll_fused}
 
 
 def resolve_engine(engine: str) -> Engine:

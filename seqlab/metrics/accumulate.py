@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqlab.core.array_types import Array, Float
+from seqlab.core.errors import SeqlabError
 
 
 class Mean(NamedTuple):
@@ -47,7 +48,13 @@ def sum_steps(metrics: Metrics) -> Metrics:
 
 
 def merge(first: Metrics, second: Metrics) -> Metrics:
-    """Merges metrics name by name."""
+    """Merges metrics name by name.
+
+    Raises:
+        SeqlabError: the two do not have the same names.
+    """
+    if first.keys() != second.keys():
+        raise SeqlabError(f"metrics to merge must have the same names; got {sorted(first)} and {sorted(second)}.")
     return {name: first[name].merge(second[name]) for name in first}
 
 

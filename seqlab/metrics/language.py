@@ -6,6 +6,9 @@ For tokens that are characters, bits a token are bits a character.
 """
 
 import math
+import sys
+
+LARGEST_NATS = math.log(sys.float_info.max)
 
 
 def bits(nats: float) -> float:
@@ -23,7 +26,7 @@ def perplexity(nats: float) -> float:
     >>> perplexity(0.0)
     1.0
     """
-    return math.exp(nats) if nats < 700 else math.inf
+    return math.inf if nats > LARGEST_NATS else math.exp(nats)
 
 
 def language_scores(nats: float, tokens: str) -> dict[str, float]:

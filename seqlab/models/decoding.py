@@ -17,25 +17,27 @@ Step = Callable[[Carry, Array], tuple[Array, Carry]]
 
 
 def restrict(logits: Float[Array, "*B V"], *, top_k: int = 0, top_p: Scalar = 1.0) -> Float[Array, "*B V"]:
-    """Logits with -inf for all but the most probable tokens.
+    """Logits with -inf for all but the most probable tokens; what ties with the least of those kept is kept too.
 
     Args:
         logits: unnormalised log-probabilities.
         top_k: keep this many of the most probable; 0 keeps all (Fan et al., 2018).
-        top_p: keep the smallest set of most probable tokens whose probabilities sum to at least this much, the
-            nucleus (Holtzman et al., 2020); 1 keeps all. The most probable token is always kept.
+        top_p: keep the smallest set of most probable tokens whose probabilities, among those that ``top_k`` left, sum
+            to at least this much, the nucleus (Holtzman et al., 2020); 1 keeps all. The most probable token is always
+            kept.
 
     >>> restrict(jnp.log(jnp.array([0.5, 0.3, 0.2])), top_p=0.6).tolist()[2]
     -inf
     """
     descending = jnp.sort(logits, axis=-1, descending=True)
     if 0 < top_k < logits.shape[-1]:
-        logits = jnp.where(logits < descending[..., top_k - 1 : top_k], -jnp.inf, logits)
-        descending = jnp.where(jnp.arange(logits.shape[-1]) < top_k, descending, -jnp.inf)
+        least = descending[..., top_k - 1 : top_k]
+        logits, descending = (jnp.where(values < least, -jnp.inf, values) for values in (logits, descending))
     probabilities = jax.nn.softmax(descending, axis=-1)
     before = jnp.cumsum(probabilities, axis=-1) - probabilities
     # A token belongs to the nucleus while those before it do not reach top_p; the threshold is the last one that does.
-    inside = (before < top_p) | (jnp.arange(logits.shape[-1]) == 0)
+    # A sum of the first few may round to 1 while others are left, so a top_p of 1 is asked for by itself.
+    inside = (before < top_p) | (jnp.arange(logits.shape[-1]) == 0) | (jnp.asarray(top_p) >= 1)
     threshold = jnp.where(inside, descending, jnp.inf).min(axis=-1, keepdims=True)
     return jnp.where(logits < threshold, -jnp.inf, logits)
 
@@ -136,7 +138,7 @@ def beam_search(
             logits=logits,
             carry=carry,
             tokens=beam.tokens[parent].at[:, position].set(jnp.where(finished, 0, token)),
-            lengths=beam.lengths[parent] + ~finished,
+            lengths=beam.lengths[parent] + jnp.where(finished, 0, 1),
             log_probabilities=best,
             finished=finished | stop[token],
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from seqlab.core.array_types import Array, Carry, Float, Int, Key, Scalar
+from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
 from seqlab.layers import Dense, Dropout, Embedding
 from seqlab.models.config import RecurrentConfig
@@ -39,6 +40,9 @@ class ManyToMany(nn.Module):
         embedding_size: width F of the embedding.
         recurrent: the recurrent layers.
         tied_embeddings: whether the embedding is the output layer too; needs num_classes = num_tokens.
+
+    Raises:
+        SeqlabError: tied embeddings with another number of classes than of tokens, or a wrong ``recurrent``.
     """
 
     num_tokens: int
@@ -49,6 +53,10 @@ class ManyToMany(nn.Module):
 
     def setup(self) -> None:
         """Declares the layers."""
+        if self.tied_embeddings and self.num_classes != self.num_tokens:
+            raise SeqlabError(
+                f"tied embeddings need num_classes = num_tokens = {self.num_tokens}; got {self.num_classes}."
+            )
         dtype = product_dtype(self.recurrent.precision)
         self.embedding = Embedding(self.num_tokens, self.embedding_size, dtype)
         self.stack = self.recurrent.make()

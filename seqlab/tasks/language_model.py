@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqlab.core.array_types import Carry, Key, Params
-from seqlab.core.errors import unknown_name
+from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.keys import for_purpose
 from seqlab.core.masks import lengths_to_mask, select
 from seqlab.data.batch import Batch, Splits
@@ -70,7 +70,13 @@ def tokenizer_named(tokens: str) -> Tokenizer:
 
 
 def make_model(config: LanguageModelConfig, vocabulary: Vocabulary) -> ManyToMany:
-    """The model for a vocabulary."""
+    """The model for a vocabulary.
+
+    Raises:
+        SeqlabError: for recurrent layers in both directions, which would read each token before they predict it.
+    """
+    if config.recurrent.bidirectional:
+        raise SeqlabError("a language model reads forward alone: recurrent.bidirectional must be False; got True.")
     return ManyToMany(
         num_tokens=vocabulary.size,
         num_classes=vocabulary.size,
@@ -107,18 +113,24 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         return model.apply({"params": params}, batch.inputs, initial_carry=carry, lengths=batch.lengths, **options)
 
     def loss(params: Params, carry: Carry, batch: Batch, key: Key, hyper: Hyper) -> Loss:
+        batch = jax.tree.map(jnp.asarray, batch)
         rngs = {"dropout": for_purpose(key, "dropout")}
         logits, carry = forward(params, carry, batch, dropout_rate=hyper.dropout_rate, rngs=rngs)
         total, weight = softmax_cross_entropy(logits, batch.targets, _mask(batch), hyper.label_smoothing)
         return Loss(total, weight, carry, {"loss": Mean(total, weight)})
 
     def evaluate(params: Params, carry: Carry, batch: Batch) -> tuple[Metrics, Carry]:
+        batch = jax.tree.map(jnp.asarray, batch)
         logits, carry = forward(params, carry, batch)
         nats = Mean(*softmax_cross_entropy(logits, batch.targets, _mask(batch)))
         return {"loss": nats, "accuracy": accuracy(logits, batch.targets, _mask(batch))}, carry
 
     def scores(means: dict[str, float]) -> dict[str, float]:
         return {**means, **language_scores(means["loss"], config.tokens)}
+
+    def show(params: Params, key: Key) -> str:
+        params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
+        return sample_text(TextModel(model, params, vocabulary, tokenizer), key)
 
     return Task(
         name="language_model",
@@ -131,7 +143,7 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         scores=scores,
         baselines=lambda: ngram_baselines(ids, vocabulary.size, config.tokens),
         artifacts={VOCABULARY_FILE: vocabulary.save},
-        show=lambda params, key: sample_text(TextModel(model, params, vocabulary, tokenizer), key),
+        show=show,
         headline=next(iter(language_scores(0.0, config.tokens))),
         unit={"char": "characters", "word": "words"}[config.tokens],
     )

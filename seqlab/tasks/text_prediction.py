@@ -81,18 +81,15 @@ def score_lines(text_model: TextModel, lines: Sequence[str], *, batch_size: int 
         return jnp.where(jnp.arange(inputs.shape[1]) < lengths[:, None], chosen, 0.0).sum(axis=1)
 
     run = text_model.compile(log_probabilities)
-    nats = np.zeros(len(lines))
+    totals = np.zeros(len(lines))
     # Lines of like length share a batch, and lengths are rounded up, so that few shapes are compiled.
     order = sorted(range(len(lines)), key=lambda index: len(encoded[index]))
     for first in range(0, len(order), batch_size):
         indices = order[first : first + batch_size]
         padded, lengths = _pad([encoded[index] for index in indices], batch_size)
-        inputs = np.concatenate([np.full((batch_size, 1), BOUNDARY_ID, np.int32), padded[:, :-1]], axis=1)
-        nats[indices] = -np.asarray(run(inputs, padded, lengths))[: len(indices)]
-    return [
-        _line_scores(line, ids, total, text_model.vocabulary)
-        for line, ids, total in zip(lines, encoded, nats, strict=True)
-    ]
+        inputs = jnp.pad(padded[:, :-1], ((0, 0), (1, 0)), constant_values=BOUNDARY_ID)
+        totals[indices] = np.asarray(run(inputs, padded, lengths))[: len(indices)]
+    return [_line_scores(line, ids, total) for line, ids, total in zip(lines, encoded, totals.tolist(), strict=True)]
 
 
 def sample_texts(
@@ -107,7 +104,7 @@ def sample_texts(
 ) -> list[str]:
     """A continuation of each prompt, ``num_tokens`` tokens long; see ``seqlab.models.decoding.sample``.
 
-    The unknown token is never drawn. Each prompt draws with a key of its own text's place in the list.
+    The unknown token is never drawn. What follows a prompt depends on its place in the list and not on its neighbours.
     """
 
     def continue_all(padded: Array, lengths: Array, key: Key) -> Array:
@@ -123,6 +120,8 @@ def sample_texts(
             top_p=top_p,
         )
 
+    if not prompts:
+        return []
     padded, lengths = _pad([_with_boundary(text_model.encode(prompt)) for prompt in prompts], len(prompts))
     tokens = text_model.compile(continue_all)(padded, lengths, for_purpose(key, "sample"))
     return [text_model.decode(row) for row in np.asarray(tokens)]
@@ -131,7 +130,7 @@ def sample_texts(
 def complete_texts(
     text_model: TextModel, prefixes: Sequence[str], *, num_best: int, num_tokens: int, beam_width: int = 32
 ) -> list[list[dict[str, Any]]]:
-    """The most probable continuations of each prefix, with their probabilities.
+    """The most probable continuations of each prefix, with their probabilities given that no token is unknown.
 
     A continuation of characters ends with the word: at white space, which is part of it, or after ``num_tokens``. One
     of words is ``num_tokens`` words long, or ends with the line. Beam search finds them; it looks at ``beam_width``
@@ -189,22 +188,22 @@ def _with_boundary(ids: np.ndarray) -> np.ndarray:
     return np.concatenate([np.array([BOUNDARY_ID], np.int32), ids])
 
 
-def _pad(sequences: Sequence[np.ndarray], num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _pad(sequences: Sequence[np.ndarray], num_rows: int) -> tuple[Array, Array]:
     longest = max(1, *(len(ids) for ids in sequences), 1)
     padded = np.zeros((num_rows, -(-longest // LENGTH_BUCKET) * LENGTH_BUCKET), np.int32)
     lengths = np.zeros((num_rows,), np.int32)
     for row, ids in enumerate(sequences):
         padded[row, : len(ids)], lengths[row] = ids, len(ids)
-    return padded, lengths
+    return jnp.asarray(padded), jnp.asarray(lengths)
 
 
-def _line_scores(line: str, ids: np.ndarray, nats: float, vocabulary: Vocabulary) -> dict[str, Any]:
-    mean = nats / max(1, len(ids))
+def _line_scores(line: str, ids: np.ndarray, log_probability: float) -> dict[str, Any]:
+    mean = (0.0 - log_probability) / max(1, len(ids))  # A plain minus sign would give an empty line's bits as -0.0.
     return {
         "text": line,
         "tokens": len(ids),
         "unknown": int((ids == UNKNOWN_ID).sum()),
-        "log_probability": -float(nats),
+        "log_probability": log_probability,
         "perplexity": perplexity(mean),
         "bits_per_token": bits(mean),
     }

@@ -5,10 +5,11 @@ from the evaluation before, evaluations and checkpoints come at fixed steps, so 
 one.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -44,6 +45,7 @@ class TrainConfig:
     seed: int = 0
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Something that is told what happens: a file, a progress bar."""
 
@@ -61,7 +63,7 @@ class Fitted:
         state: the last state.
         best: the best evaluation on the validation split.
         best_params: the params of that evaluation.
-        diverged_step: the first step whose loss or gradient was not finite, or -1.
+        diverged_step: the first step whose loss, gradient, update or evaluation was not finite, or -1.
     """
 
     status: str
@@ -92,7 +94,8 @@ def fit(
         schedule: step -> learning rate, only to report it.
         checkpoints: where to save and resume; ``None`` saves nothing.
         observers: are told of every chunk and evaluation.
-        should_stop: asked after each chunk; a true answer saves a checkpoint and returns ``interrupted``.
+        should_stop: asked before each chunk; a true answer saves a checkpoint and returns ``interrupted``. An
+            evaluation that is due comes first, as a resumed run would not make it up.
     """
     state, best = jax.jit(lambda: initial_state(task, optimizer, config.seed))(), Best()
     best_params = state.params
@@ -102,7 +105,7 @@ def fit(
         state, best = saved.state, saved.best
         best_params = checkpoints.restore_params(template.params, checkpoints.best_step())
     # The best params must survive the donation of the state that they were once part of.
-    best_params = jax.tree.map(np.asarray, best_params)
+    best_params = jax.tree.map(np.array, best_params)
     run_chunk = jax.jit(chunk_of(make_train_step(task, optimizer, hyper)), donate_argnums=0)
     eval_step = jax.jit(task.evaluate)
 
@@ -114,6 +117,10 @@ def fit(
     while step < config.num_steps and not best.should_stop(config.patience):
         until = min(config.num_steps, (step // config.evaluate_every + 1) * config.evaluate_every)
         while step < until:
+            if should_stop():
+                if checkpoints is not None and step != saved_step:
+                    checkpoints.save(state, best)
+                return Fitted("interrupted", state, best, best_params)
             started = time.perf_counter()
             size = min(config.chunk_steps, until - step)
             state, info = run_chunk(state, stack_batches(task, step, size))
@@ -124,11 +131,9 @@ def fit(
             if schedule is not None:
                 scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
             tell(step, "train", scores, weight / (time.perf_counter() - started))
-            if should_stop() and step < config.num_steps:
-                if checkpoints is not None and step != saved_step:
-                    checkpoints.save(state, best)
-                return Fitted("interrupted", state, best, best_params)
         scores = evaluate_split(task, eval_step, state.params, "validation")
+        if not math.isfinite(scores[task.selection]):
+            return Fitted("diverged", state, best, best_params, step)
         tell(step, "validation", scores)
         best = best.update(scores[task.selection], step)
         if best.step == step:

@@ -27,7 +27,7 @@ class StepInfo(NamedTuple):
     Attributes:
         metrics: accumulators of the task over the batch.
         gradient_norm: global norm of the gradient before clipping [].
-        finite: whether loss and gradient were finite; where not, nothing was applied [].
+        finite: whether loss, gradient and the state after the step were finite; where not, nothing was applied [].
     """
 
     metrics: Metrics
@@ -42,8 +42,8 @@ def make_train_step(task: Task, optimizer: optax.GradientTransformation, hyper: 
     """The step (state, batch) -> (state, info).
 
     The carry enters as a constant, so the gradient reaches back to the beginning of the batch's window and no further:
-    truncated back-propagation through time (Williams and Peng, 1990). A step whose loss or gradient is not finite
-    changes nothing but the step's number.
+    truncated back-propagation through time (Williams and Peng, 1990). A step whose loss, gradient or outcome (params,
+    optimizer state, carry) is not finite changes nothing but the step's number.
     """
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
@@ -54,10 +54,10 @@ def make_train_step(task: Task, optimizer: optax.GradientTransformation, hyper: 
             return total / jnp.maximum(weight, 1.0), (carry, metrics)
 
         (loss, (carry, metrics)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
-        gradient_norm = optax.global_norm(gradient)
+        gradient_norm = optax.tree.norm(gradient)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         moved = state._replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state, carry=carry)
-        finite = jnp.isfinite(loss) & all_finite(gradient) & all_finite(carry)
+        finite = jnp.isfinite(loss) & all_finite(gradient) & all_finite(moved)
         state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), moved, state)
         return state._replace(step=state.step + 1), StepInfo(metrics, gradient_norm, finite)
 

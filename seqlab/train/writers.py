@@ -1,35 +1,50 @@
 """Observers of a run: metrics as lines of JSON, as TensorBoard events, and as progress for whoever watches."""
 
 import json
+import math
 import statistics
-import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 
 class JsonLines:
     """Appends one object a line to a file: {"step": 100, "split": "train", "loss": 2.1, ...}.
 
-    Only what depends on flags and seed is written, no times, so that the same run writes the same bytes.
+    Only what depends on flags and seed is written, no times, so that the same run writes the same bytes. A number that
+    is not finite, which JSON cannot say, is written as null. A context manager.
     """
 
     def __init__(self, path: Path, resume_step: int) -> None:
         """Opens the file and cuts it back to ``resume_step``: what came later will be written again."""
-        lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= resume_step]
-        path.write_text("".join(line + "\n" for line in kept))
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        part = path.with_name(path.name + ".part")
+        part.write_text("".join(line for line in lines if _is_kept(line, resume_step)))
+        part.replace(path)
         self._file = path.open("a")
 
     def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
         """Writes one line."""
         del pace
-        self._file.write(json.dumps({"step": step, "split": split, **scores}) + "\n")
+        numbers = {name: value if math.isfinite(value) else None for name, value in scores.items()}
+        self._file.write(json.dumps({"step": step, "split": split, **numbers}) + "\n")
         self._file.flush()
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+def _is_kept(line: str, resume_step: int) -> bool:
+    """Whether a resumed run would not write the line again: it is whole, up to that step, and not of the final test."""
+    if not line.endswith("\n"):
+        return False
+    record = json.loads(line)
+    return record["step"] <= resume_step and record["split"] != "test"
 
 
 class TensorBoard:
@@ -46,12 +61,10 @@ class TensorBoard:
         for name, value in scores.items():
             self._writer.add_scalar(f"{split}/{name}", value, step)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TensorBoard":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._writer.close()
 
 
@@ -78,49 +91,48 @@ class ProgressDisplay:
     A context manager; ``score`` is the name of the score to show beside the loss.
     """
 
-    def __init__(
-        self, num_steps: int, first_step: int, unit: str, score: str, stream: TextIO = sys.stdout, seconds: float = 5.0
-    ) -> None:
+    def __init__(self, num_steps: int, first_step: int, unit: str, score: str, seconds: float = 5.0) -> None:
+        """Writes to standard output; without a terminal, a line of training at most every ``seconds``."""
         self._num_steps, self._first_step, self._unit, self._score = num_steps, first_step, unit, score
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False)
         self._seconds_between_lines = seconds
         self._started = self._last_line = time.monotonic()
         self._bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
+            BarColumn(bar_width=16),
             TextColumn("{task.description}"),
-            TimeElapsedColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._bar_task = self._bar.add_task("compiling", total=num_steps, completed=first_step)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressDisplay":
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
     def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
         """Moves the bar, or prints a line: always for an evaluation, every few seconds for training."""
-        words = f"loss {scores['loss']:.3f}"
+        loss = f"loss {scores['loss']:.3f}"
+        score = ""
         if self._score in scores and self._score != "loss":
-            words += f", {scores[self._score]:.3f} {self._score.replace('_', ' ')}"
+            score = f", {scores[self._score]:.3f} {self._score.replace('_', ' ')}"
         if split != "train":
-            self._console.print(f"step {step:>6}  {split}: {words}")
+            self._print(step, split, loss + score)
             return
         elapsed = time.monotonic() - self._started
         seconds_left = elapsed / max(1, step - self._first_step) * (self._num_steps - step)
-        words += f"  {_short(pace or 0.0)} {self._unit}/s  {_clock(seconds_left)} left"
-        if self._console.is_terminal:
-            self._bar.update(self._bar_task, completed=step, description=words)
+        speed = f"  {_short(pace or 0.0)} {self._unit}/s  {_clock(seconds_left)} left"
+        if self._console.is_terminal:  # One line of 80 columns.
+            self._bar.update(self._bar_task, completed=step, description=loss + speed)
         elif time.monotonic() - self._last_line >= self._seconds_between_lines:
             self._last_line = time.monotonic()
-            self._console.print(f"step {step:>6}  train: {words}")
+            self._print(step, split, loss + score + speed)
+
+    def _print(self, step: int, split: str, words: str) -> None:
+        self._console.print(f"step {step:>6}  {split}: {words}", soft_wrap=True)
 
 
 def _short(number: float) -> str:

@@ -1,10 +1,16 @@
+import copy
 import re
 from pathlib import Path
 
 import pytest
+from absl import flags
 
+from experiments import command_line, from_flags, task_table
 from experiments.flagfiles import Token, expand, expand_tokens, parse_line
 from seqlab.core.errors import DataError, SeqlabError
+from seqlab.data.registry import DATASETS
+from seqlab.optim import make_optimizer
+from tests.experiments.launching import unparse_all
 
 FLAGS_FOLDER = Path(__file__).parents[2] / "experiments" / "flags"
 HEADER = "what it shows, source, expected score, cost, command"
@@ -217,6 +223,23 @@ def test_bytes_that_are_not_utf8_are_an_error_with_row_and_byte(write):
 # The flag files of the project -----------------------------------------------------------------------------------
 
 
+def against_definitions(path: Path) -> list[str]:
+    """What is wrong with the values of a flag file: with each flag, and with what the library makes of them."""
+    values = copy.deepcopy(flags.FLAGS)
+    unparse_all(values)
+    try:
+        command_line.parse(["run", f"--flagfile={path}"], values)
+        task_table.task_entry(values.task)
+        from_flags.recurrent_config(values).make()
+        make_optimizer(from_flags.optimizer_config(values), steps_per_epoch=1, total_steps=1)
+        name = "text" if values.dataset == "builtin" else values.dataset
+        if ":" not in name and name not in {*DATASETS, "text"}:
+            return [f"{path}: no data set is named {name}"]
+    except SeqlabError as error:
+        return [str(error)]
+    return []
+
+
 def lint(path: Path, root: Path) -> list[str]:
     """What is wrong with a flag file: its lines, and its header of five comments (base.flags has no command)."""
     try:
@@ -258,3 +281,24 @@ def test_every_flag_file_of_the_project_is_clean():
     root = FLAGS_FOLDER.parents[1]
     problems = [problem for path in sorted(FLAGS_FOLDER.rglob("*.flags")) for problem in lint(path, root)]
     assert problems == []
+
+
+@pytest.mark.parametrize("path", sorted(FLAGS_FOLDER.rglob("*.flags")), ids=lambda path: path.stem)
+def test_every_flag_file_of_the_project_declares_an_experiment_that_can_be_made(path):
+    assert against_definitions(path) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("--hiden_size=4", "a.flags:1: Unknown command line flag 'hiden_size'"),
+        ("--hidden_size=four", "a.flags:1: flag --hidden_size=four: expected an integer"),
+        ("--cell=ltsm", "unknown cell 'ltsm'"),
+        ("--engine=scn", "unknown engine 'scn'"),
+        ("--optimizer=adamw", "needs weight_decay"),
+        ("--task=tagging", "unknown task 'tagging'"),
+        ("--dataset=shakespeare", "no data set is named shakespeare"),
+    ],
+)
+def test_the_check_against_the_definitions_finds_what_is_wrong(write, line, problem):
+    assert problem in against_definitions(Path(write("a.flags", line)))[0]
