@@ -255,10 +255,10 @@ def define_float(
     """Defines a flag whose value is a finite number in [low, high]; the help shows the bounds.
 
     >>> values = flags.FlagValues()
-    >>> rate = define_float("dropout_rate", 0.1, "Share of units dropped.", 0, 1, flag_values=values)
-    >>> _ = values(["run", "--dropout_rate=1.5"])
+    >>> rate = define_float("rate", 0.1, "Share of units dropped.", 0.0, 1.0, flag_values=values)
+    >>> _ = values(["run", "--rate=1.5"])
     Traceback (most recent call last):
-    absl.flags._exceptions.IllegalFlagValueError: flag --dropout_rate=1.5: expected a finite number in [0, 1]; got '1.5'
+    absl.flags._exceptions.IllegalFlagValueError: flag --rate=1.5: expected a finite number in [0.0, 1.0]; got '1.5'
     """
     serializer = flags.ArgumentSerializer()
     return flags.DEFINE(_FloatParser(low, high), name, default, help, flag_values, serializer)

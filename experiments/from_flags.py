@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper, Task
 from seqlab.tasks.language_model import LanguageModelConfig

@@ -90,8 +90,9 @@ def _train(
     first_step = checkpoints.steps()[-1] if checkpoints.steps() else 0
     print(f"{data.description}\nsteps {first_step} to {config.num_steps}, into {folder}", flush=True)
 
-    pace, lines = PaceMeter(), JsonLines(folder / "metrics.jsonl", first_step)
+    pace = PaceMeter()
     with (
+        JsonLines(folder / "metrics.jsonl", first_step) as lines,
         TensorBoard(folder / "tensorboard") as board,
         ProgressDisplay(config.num_steps, first_step, task.unit, task.headline) as progress,
     ):
@@ -141,7 +142,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
 
     plot_learning_curve(folder / "metrics.jsonl", folder / "plots" / "learning_curve.png", task.headline, summary)
     if fitted.status == "diverged":
-        print(f"diverged: loss or gradient at step {fitted.diverged_step} is not finite; the step was not applied.")
+        print(f"diverged: what step {fitted.diverged_step} computes is not finite; nothing of it was saved.")
         print("Lower --learning_rate, or hold the gradient with --clip_norm=1.")
         return
     if fitted.status == "interrupted":

@@ -8,10 +8,12 @@ of the run are its identity: a folder is gone on with by the very same flags, an
 
 import copy
 import json
+import os
 import platform
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from seqlab.core.errors import RunFolderError
 flags.DEFINE_string("run_dir", "", "Folder of the run; by default a new one, runs/<name of the flag file>-<time>.")
 
 IDENTITY = [flag_definitions.__name__]
-# Where data lie, and how many steps one call takes, are no part of what an experiment is.
+# Where data lie is no part of what an experiment is.
 MAY_DIFFER = {"data_dir"}
 
 
@@ -31,7 +33,8 @@ def resolve(run_dir: str, argv: list[str]) -> Path:
     """The folder that ``--run_dir`` names, or a new name under runs/ for the flag file and the time."""
     if run_dir:
         return Path(run_dir).expanduser()
-    files = [argument.partition("=")[2] for argument in argv if argument.lstrip("-").startswith("flagfile=")]
+    arguments = ((*argument.partition("="), after) for argument, after in pairwise([*argv, ""]))
+    files = [name or after for flag, _, name, after in arguments if flag in ("--flagfile", "-flagfile")]
     stem = Path(files[0]).stem if files else "run"
     base = Path("runs") / f"{stem}-{time.strftime('%Y-%m-%d-%H%M%S')}"
     path, number = base, 2
@@ -46,7 +49,10 @@ def check(folder: Path, values: flags.FlagValues) -> None:
     Raises:
         RunFolderError: the folder holds something else; nothing in it is changed.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists():
+        _check_can_be_made(folder)
+        return
+    if folder.is_dir() and not any(folder.iterdir()):
         return
     if not (folder / "flags.txt").is_file():
         what = "a folder of something else (it has no flags.txt)" if folder.is_dir() else "no folder"
@@ -120,8 +126,15 @@ def write_provenance(path: Path, seed: int, checksums: dict[str, str]) -> None:
 
 
 def _given(values: flags.FlagValues) -> dict[str, str]:
-    lines = command_line.flags_text(values, IDENTITY).splitlines()
+    lines = command_line.flags_text(values, IDENTITY).removesuffix("\n").split("\n")
     return {name.removeprefix("--"): value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _check_can_be_made(folder: Path) -> None:
+    parent = next(path for path in folder.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        what = "which cannot be written to" if parent.is_dir() else "which is no folder"
+        raise RunFolderError(f"--run_dir={folder}: cannot be made in {parent}, {what}. Name another folder.")
 
 
 def _versions() -> dict[str, str]:

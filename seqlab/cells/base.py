@@ -1,8 +1,8 @@
 """What a cell is: one step of a recurrence, as pure functions of explicit params and as a Flax module over the same.
 
 The step is split where the recurrence begins. ``project`` is all that can be done before the previous state is known,
-one matrix product for every time step at once; ``step`` is the rest. Engines live from this split, and from a second one
-inside the step: the product of the hidden state with the recurrent kernel, and ``combine``, which has no product at all.
+one matrix product for every time step at once; ``step`` is the rest. Engines live from this split, and from a second
+one inside the step: the product of the hidden state with the recurrent kernel, and ``combine``, which has no product.
 
     project: inputs [..., F] -> projected [..., G]
     step:    carry, projected [B, G] -> carry, output [B, H]
@@ -60,9 +60,7 @@ class Cell(nn.RNNCellBase):
         raise NotImplementedError
 
     @nn.nowrap
-    def step(
-        self, params: Params, carry: Carry, projected: Float[Array, "*B G"]
-    ) -> tuple[Carry, Float[Array, "*B H"]]:
+    def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:
         """One time step from projected inputs; the equation stands in the class."""
         recurrent = dot(self.hidden(carry), params["recurrent_kernel"], self.dtype)
         return self.combine(params, carry, projected, recurrent)

@@ -69,7 +69,7 @@ class LSTMCell(Cell):
 
     @nn.nowrap
     def hidden(self, carry: tuple[Array, Array]) -> Float[Array, "*B H"]:
-        """h of (c, h)."""
+        """The second of (c, h)."""
         return carry[1]
 
     @nn.nowrap

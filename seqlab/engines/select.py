@@ -5,29 +5,48 @@
 Everything that every engine promises alike is done here: layout, checks, what padding, resets and ``reverse`` mean.
 """
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell
 from seqlab.core.array_types import Array, Bool, Carry, Float, Int, Params
-from seqlab.core.errors import unknown_name
+from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.masks import lengths_to_mask, reversed_resets, zero_padding
-from seqlab.engines import validate
+from seqlab.engines import fused, validate
 from seqlab.engines.base import Controls, Engine, FlaxCell, Unrollable, Unrolled
-from seqlab.engines.fused import unroll_fused
 from seqlab.engines.loop import unroll_loop
 from seqlab.engines.scan import unroll_scan
 
-ENGINES: dict[str, Engine] = {"loop": unroll_loop, "scan": unroll_scan, "fused": unroll_fused}
+ENGINES: dict[str, Engine] = {"loop": unroll_loop, "scan": unroll_scan, "fused": fused.unroll_fused}
 
 
-def resolve_engine(engine: str) -> Engine:
-    """The engine of that name; ``auto`` is the fastest one that can do what is asked, today always ``scan``."""
-    if engine == "auto":
-        engine = "scan"
-    if engine not in ENGINES:
+# Engines that are not for every cell, with the cells that they are for.
+RESTRICTED: dict[str, Callable[[Unrollable], bool]] = {"fused": fused.supports}
+
+
+def supported_engines(cell: Unrollable) -> list[str]:
+    """The names of the engines that can unroll this cell."""
+    return [name for name in ENGINES if name not in RESTRICTED or RESTRICTED[name](cell)]
+
+
+def resolve_engine(engine: str, cell: Unrollable) -> Engine:
+    """The engine of that name; ``auto`` is ``fused`` for the cells that it supports, and ``scan`` for others.
+
+    Raises:
+        SeqlabError: for an unknown name, or an engine that does not support the cell.
+    """
+    if engine not in ENGINES and engine != "auto":
         raise unknown_name("engine", engine, [*ENGINES, "auto"])
+    supported = supported_engines(cell)
+    if engine == "auto":
+        engine = "fused" if "fused" in supported else "scan"
+    if engine not in supported:
+        raise SeqlabError(
+            f"engine '{engine}' does not support {type(cell).__name__}; expected one of {', '.join(supported)}."
+        )
     return ENGINES[engine]
 
 
@@ -78,7 +97,7 @@ def unroll(
     """
     if not isinstance(cell, (Cell, FlaxCell)):
         cell = FlaxCell(cell)
-    run = resolve_engine(engine)
+    run = resolve_engine(engine, cell)
     validate.check_inputs(inputs)
     axes = "[T, B]" if time_major else "[B, T]"
     for name, flags in (("mask", mask), ("resets", resets)):

@@ -13,7 +13,7 @@ from seqlab.core.array_types import Array, Carry, Float, Int, Key, Scalar
 from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
 from seqlab.layers import Dense, Dropout, Embedding
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 
 
 class Aligned(NamedTuple):

@@ -22,10 +22,10 @@ from seqlab.data.registry import TextSplits
 from seqlab.data.tokenize import TOKENIZERS, Tokenizer
 from seqlab.data.vocabulary import BOUNDARY_ID, Vocabulary
 from seqlab.data.windows import StreamWindows
+from seqlab.layers.config import RecurrentConfig
 from seqlab.losses import softmax_cross_entropy
 from seqlab.metrics import Mean, accuracy, language_scores
 from seqlab.metrics.accumulate import Metrics
-from seqlab.models.config import RecurrentConfig
 from seqlab.models.many_to_many import ManyToMany
 from seqlab.models.ngram import best_ngram, ngram_nats
 from seqlab.tasks.base import Hyper, Loss, Task

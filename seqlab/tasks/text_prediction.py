@@ -8,7 +8,7 @@ A text begins after a line's end: the boundary token is read before its first to
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -58,9 +58,14 @@ class TextModel:
 
         return step
 
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function(text_model, *arrays)`` compiled, with the params as an argument and not as constants."""
+        run = self.compile(lambda params, *arrays: function(replace(self, params=params), *arrays))
+        return lambda *arrays: run(self.params, *arrays)
+
     def encode(self, text: str) -> np.ndarray:
-        """Ids of a text without its last newline."""
-        return self.vocabulary.encode(self.tokenizer.split(text.removesuffix("\n")))
+        """Ids of a text."""
+        return self.vocabulary.encode(self.tokenizer.split(text))
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of ids."""
@@ -73,14 +78,14 @@ def score_lines(text_model: TextModel, lines: Sequence[str], *, batch_size: int 
     An empty line has no tokens and the probability of the empty product, 1. A token that is not in the vocabulary
     counts with the probability of the unknown token; ``unknown`` says how many there were.
     """
-    encoded = [text_model.encode(line) for line in lines]
+    encoded = [text_model.encode(line.removesuffix("\n")) for line in lines]
 
-    def log_probabilities(inputs: Array, targets: Array, lengths: Array) -> Array:
+    def log_probabilities(text_model: TextModel, inputs: Array, targets: Array, lengths: Array) -> Array:
         log_p = jax.nn.log_softmax(text_model.apply(inputs, lengths=lengths).logits, axis=-1)
         chosen = jnp.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
         return jnp.where(jnp.arange(inputs.shape[1]) < lengths[:, None], chosen, 0.0).sum(axis=1)
 
-    run = text_model.compile(log_probabilities)
+    run = text_model.compiled(log_probabilities)
     totals = np.zeros(len(lines))
     # Lines of like length share a batch, and lengths are rounded up, so that few shapes are compiled.
     order = sorted(range(len(lines)), key=lambda index: len(encoded[index]))
@@ -107,7 +112,7 @@ def sample_texts(
     The unknown token is never drawn. What follows a prompt depends on its place in the list and not on its neighbours.
     """
 
-    def continue_all(padded: Array, lengths: Array, key: Key) -> Array:
+    def continue_all(text_model: TextModel, padded: Array, lengths: Array, key: Key) -> Array:
         logits, carry = _read(text_model, padded, lengths)
         return sample(
             _without_unknown(text_model.step()),
@@ -123,7 +128,7 @@ def sample_texts(
     if not prompts:
         return []
     padded, lengths = _pad([_with_boundary(text_model.encode(prompt)) for prompt in prompts], len(prompts))
-    tokens = text_model.compile(continue_all)(padded, lengths, for_purpose(key, "sample"))
+    tokens = text_model.compiled(continue_all)(padded, lengths, for_purpose(key, "sample"))
     return [text_model.decode(row) for row in np.asarray(tokens)]
 
 
@@ -145,12 +150,12 @@ def complete_texts(
         [token.isspace() or token == text_model.vocabulary.boundary for token in text_model.vocabulary.tokens]
     )
 
-    def search(padded: Array, lengths: Array) -> Any:
+    def search(text_model: TextModel, padded: Array, lengths: Array) -> Any:
         logits, carry = _read(text_model, padded, lengths)
         step = _without_unknown(text_model.step())
         return beam_search(step, _forbid_unknown(logits), carry, num_tokens, width=beam_width, stop=stop)
 
-    run = text_model.compile(search)
+    run = text_model.compiled(search)
     completions = []
     for prefix in prefixes:
         padded, lengths = _pad([_with_boundary(text_model.encode(prefix))], 1)

@@ -10,7 +10,7 @@ from hypothesis import example as case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.cases import CELL_NAMES, ENGINE_NAMES, B, T, assert_close, compiled, example
+from tests.contracts.cases import B, T, assert_close, compiled, example, for_all_pairs
 from tests.contracts.oracle import expected
 
 FULL = [T] * B
@@ -21,8 +21,7 @@ PACKED = [[1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 0, 1, 0]]
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
-@pytest.mark.parametrize("engine", ENGINE_NAMES)
-@pytest.mark.parametrize("cell_name", CELL_NAMES)
+@for_all_pairs
 @settings(max_examples=15)
 @case(lengths=FULL, mask=ALL, resets=NONE)
 @case(lengths=[4, 0, 1, 3, 2], mask=ALL, resets=NONE)

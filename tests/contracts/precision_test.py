@@ -9,8 +9,7 @@ import pytest
 
 from seqlab.cells import make_cell
 from tests.contracts.cases import (
-    CELL_NAMES,
-    ENGINE_NAMES,
+    PAIRS,
     H,
     compiled,
     example,
@@ -24,8 +23,7 @@ from tests.contracts.cases import (
 BFLOAT16_TOLERANCE = 0.05
 
 
-@pytest.mark.parametrize("engine", ENGINE_NAMES)
-@pytest.mark.parametrize("cell_name", [name for name in CELL_NAMES if "relu" not in name])
+@pytest.mark.parametrize(("cell_name", "engine"), [pair for pair in PAIRS if "relu" not in pair[0]])
 def test_bfloat16_products_keep_float32_state_and_come_close(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     cell = make_cell(cell_name, H, dtype=jnp.bfloat16)

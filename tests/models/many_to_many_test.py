@@ -8,7 +8,7 @@ import pytest
 
 from seqlab.core.errors import SeqlabError
 from seqlab.core.trees import named_leaves
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 from seqlab.models.many_to_many import Aligned, ManyToMany
 from tests.contracts.cases import jit
 

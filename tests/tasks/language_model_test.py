@@ -14,7 +14,7 @@ from seqlab.core.errors import SeqlabError
 from seqlab.data.batch import Batch
 from seqlab.data.registry import TextSplits
 from seqlab.data.vocabulary import Vocabulary
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.language_model import LanguageModelConfig, make_model, make_task
 from seqlab.train import make_train_step

@@ -10,7 +10,7 @@ import pytest
 from seqlab.core.errors import SeqlabError
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.data.vocabulary import UNKNOWN_ID, Vocabulary
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 from seqlab.models.many_to_many import ManyToMany
 from seqlab.tasks.language_model import init_params
 from seqlab.tasks.text_prediction import TextModel, complete_texts, sample_texts, score_lines

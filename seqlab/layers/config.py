@@ -1,4 +1,4 @@
-"""What every model here has in common: a stack of recurrent layers, declared by plain values."""
+"""A stack of recurrent layers, declared by plain values: what every recurrent model has in common."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,8 @@ from seqlab.cells.table import make_cell
 from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
 from seqlab.engines.select import resolve_engine
-from seqlab.layers import Bidirectional, Recurrent, Stacked
+from seqlab.layers.recurrent import Bidirectional, Recurrent
+from seqlab.layers.stacked import Stacked
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class RecurrentConfig:
         """The stack as a Flax module."""
         if self.num_layers < 1:
             raise SeqlabError(f"num_layers must be at least 1; got {self.num_layers}.")
-        resolve_engine(self.engine)
         make_layer = self._both_ways if self.bidirectional else self._one_way
-        return Stacked([make_layer() for _ in range(self.num_layers)], residual=self.residual)
+        return Stacked(tuple(make_layer() for _ in range(self.num_layers)), residual=self.residual)
 
     def _one_way(self, reverse: bool = False) -> Recurrent:
         cell = make_cell(self.cell, self.hidden_size, dtype=product_dtype(self.precision))
+        resolve_engine(self.engine, cell)  # A pair that does not fit is said here, before anything is compiled.
         return Recurrent(cell, reverse=reverse, engine=self.engine)
 
     def _both_ways(self) -> Bidirectional:

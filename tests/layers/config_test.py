@@ -8,7 +8,7 @@ import pytest
 from seqlab.cells import CELLS
 from seqlab.core.errors import SeqlabError
 from seqlab.engines import ENGINES
-from seqlab.models.config import RecurrentConfig
+from seqlab.layers.config import RecurrentConfig
 
 
 @pytest.mark.parametrize(
