@@ -23,6 +23,11 @@ def product_dtype(precision: str) -> Any:
 
 def dot(inputs: Float[Array, "*B F"], kernel: Float[Array, "F G"], dtype: Any = None) -> Float[Array, "*B G"]:
     """``inputs @ kernel`` with factors rounded to ``dtype``, accumulated and returned in the kernel's own type."""
+    # Rows in one axis: the derivative's products over batch and time are then plain matrix products too, which XLA runs
+    # faster than products that contract two axes.
+    rows = inputs.reshape(-1, inputs.shape[-1])
     if dtype is None:
-        return jnp.dot(inputs, kernel)
-    return jnp.dot(inputs.astype(dtype), kernel.astype(dtype), preferred_element_type=kernel.dtype)
+        product = jnp.dot(rows, kernel)
+    else:
+        product = jnp.dot(rows.astype(dtype), kernel.astype(dtype), preferred_element_type=kernel.dtype)
+    return product.reshape(*inputs.shape[:-1], kernel.shape[-1])

@@ -60,7 +60,8 @@ def unroll_fused(
     steps = _Steps(cell.project(params, inputs), controls.mask, controls.resets)
     kernel = params["recurrent_kernel"]
     rest = {name: leaf for name, leaf in params.items() if name not in PROJECTION | {"recurrent_kernel"}}
-    return run(kernel, rest, carry, controls.fresh, steps)
+    fresh = None if controls.resets is None else controls.fresh
+    return run(kernel, rest, carry, fresh, steps)
 
 
 class _Steps(NamedTuple):
@@ -145,6 +146,8 @@ class _Loop:
             *by_finish, d_projected, d_recurrent = pull_finish((d_carry, d_output))
             by_hidden = pull_hidden(dot(d_recurrent, transposed, self.cell.dtype))
             d = _add(d_params, by_finish[0]), _add(by_finish[1], by_hidden[0])
+            # Where a cell adds the two products up, their gradients are one value: it leaves the loop once.
+            d_projected = None if d_projected is d_recurrent else d_projected
             return (*d, _add(d_fresh, _add(by_finish[2], by_hidden[1]))), (d_projected, d_recurrent)
 
         first = jax.tree.map(jnp.zeros_like, params), d_unrolled.carry, jax.tree.map(jnp.zeros_like, fresh)
@@ -152,6 +155,7 @@ class _Loop:
         (d_params, d_carry, d_fresh), (d_projected, d_recurrent) = jax.lax.scan(
             step, first, read, reverse=not self.reverse
         )
+        d_projected = d_recurrent if d_projected is None else d_projected
         hidden = self.cell.hidden(jax.vmap(self.start, (0, None, 0))(kept.carry, fresh, steps))
         H_prev, dR = (x.reshape(-1, x.shape[-1]) for x in (hidden, d_recurrent))
         d_kernel = dot(H_prev.T, dR, self.cell.dtype)
