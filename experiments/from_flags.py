@@ -67,10 +67,20 @@ def train_config(values: flags.FlagValues, task: Task) -> TrainConfig:
     """How long to train and how often to look, in steps."""
     steps_per_epoch = task.splits.train.batches_per_epoch
     num_steps = values.num_steps or values.num_epochs * steps_per_epoch
+    evaluate_every = min(values.evaluate_every or steps_per_epoch, num_steps)
     return TrainConfig(
         num_steps=num_steps,
-        evaluate_every=min(values.evaluate_every or steps_per_epoch, num_steps),
-        chunk_steps=min(values.chunk_steps, num_steps),
+        evaluate_every=evaluate_every,
+        chunk_steps=_even_chunk(evaluate_every, values.chunk_steps),
         patience=values.patience,
         seed=values.seed,
     )
+
+
+def _even_chunk(steps: int, longest: int) -> int:
+    """The longest chunk that divides ``steps``, where one of at least half of ``longest`` does.
+
+    A last chunk of another length would be compiled on its own.
+    """
+    longest = min(longest, steps)
+    return next((size for size in range(longest, longest // 2, -1) if steps % size == 0), longest)

@@ -57,13 +57,10 @@ def check(folder: Path, values: flags.FlagValues) -> None:
     if not (folder / "flags.txt").is_file():
         what = "a folder of something else (it has no flags.txt)" if folder.is_dir() else "no folder"
         raise RunFolderError(f"--run_dir={folder} is {what}; nothing was changed. Name a new folder.")
-    found = command_line.read_flags(folder / "flags.txt")
-    given = _given(values)
-    names = [name for name in given if name not in MAY_DIFFER and given[name] != found.get(name)]
+    there, here = _as_text(read_values(folder)), _as_text(values)
+    names = [name for name in here if name not in MAY_DIFFER and here[name] != there[name]]
     if names:
-        differences = ", ".join(
-            f"--{name}={found.get(name, '(absent)')} there, {given[name]} here" for name in names[:3]
-        )
+        differences = ", ".join(f"--{name}={there[name]} there, {here[name]} here" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise RunFolderError(
             f"--run_dir={folder} holds another experiment: {differences}{more}; nothing was changed.\n"
@@ -125,7 +122,8 @@ def write_provenance(path: Path, seed: int, checksums: dict[str, str]) -> None:
     write_json(path, {"launches": [*read_json(path, {"launches": []})["launches"], launch]})
 
 
-def _given(values: flags.FlagValues) -> dict[str, str]:
+def _as_text(values: flags.FlagValues) -> dict[str, str]:
+    """Every flag of a run, as it would be written; a flag that a run's flags.txt has not has its default."""
     lines = command_line.flags_text(values, IDENTITY).removesuffix("\n").split("\n")
     return {name.removeprefix("--"): value for name, _, value in (line.partition("=") for line in lines)}
 

@@ -33,6 +33,6 @@ def plot_learning_curve(metrics: Path, target: Path, score: str, summary: dict[s
     axes.set_ylabel(score.replace("_", " "))
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend()
+        axes.legend(loc="center right")
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=120)

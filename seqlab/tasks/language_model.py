@@ -32,7 +32,7 @@ from seqlab.tasks.base import Hyper, Loss, Task
 from seqlab.tasks.text_prediction import TextModel, sample_texts
 
 VOCABULARY_FILE = "vocabulary.json"
-SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 400, 0.7
+SAMPLE_TOKENS, SAMPLE_TEMPERATURE = {"char": 400, "word": 80}, 0.7
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
 
     def show(params: Params, key: Key) -> str:
         params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
-        return sample_text(TextModel(model, params, vocabulary, tokenizer), key)
+        return sample_text(TextModel(model, params, vocabulary, tokenizer), key, SAMPLE_TOKENS[config.tokens])
 
     return Task(
         name="language_model",
@@ -168,9 +168,9 @@ def ngram_baselines(ids: dict[str, np.ndarray], num_tokens: int, tokens: str) ->
     }
 
 
-def sample_text(text_model: TextModel, key: Key) -> str:
+def sample_text(text_model: TextModel, key: Key, num_tokens: int) -> str:
     """A sample from nothing, a little cooled."""
-    return sample_texts(text_model, [""], key, SAMPLE_TOKENS, temperature=SAMPLE_TEMPERATURE)[0]
+    return sample_texts(text_model, [""], key, num_tokens, temperature=SAMPLE_TEMPERATURE)[0]
 
 
 def _windows(config: LanguageModelConfig, ids: np.ndarray, training: bool) -> StreamWindows:

@@ -77,9 +77,10 @@ def test_the_defaults_leave_every_mechanism_of_the_optimizer_out(configure):
     ("arguments", "expected"),
     [
         ([], TrainConfig(num_steps=7, evaluate_every=7, chunk_steps=7)),
-        (["--num_epochs=3"], TrainConfig(num_steps=21, evaluate_every=7, chunk_steps=16)),
+        (["--num_epochs=3"], TrainConfig(num_steps=21, evaluate_every=7, chunk_steps=7)),
         (["--num_epochs=3", "--num_steps=5"], TrainConfig(num_steps=5, evaluate_every=5, chunk_steps=5)),
-        (["--num_steps=100", "--evaluate_every=30"], TrainConfig(num_steps=100, evaluate_every=30, chunk_steps=16)),
+        (["--num_steps=100", "--evaluate_every=30"], TrainConfig(num_steps=100, evaluate_every=30, chunk_steps=15)),
+        (["--num_steps=97", "--evaluate_every=97"], TrainConfig(num_steps=97, evaluate_every=97, chunk_steps=16)),
     ],
 )
 def test_durations_are_steps_and_no_longer_than_the_run(configure, arguments, expected):

@@ -70,7 +70,7 @@ OTHER_VALUES = {
     "num_steps": "40",
     "evaluate_every": "2",
     "patience": "1",
-    "chunk_steps": "4",
+    "chunk_steps": "2",
 }
 
 

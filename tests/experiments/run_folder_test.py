@@ -94,11 +94,18 @@ def test_at_most_three_differences_are_named_and_the_others_counted(claimed):
     assert "and 2 more" in str(error.value)
 
 
-def test_a_flag_that_an_older_run_did_not_have_is_named_as_absent(claimed):
+def test_a_flag_that_an_older_run_did_not_have_has_its_default(claimed):
     path = claimed / "flags.txt"
     path.write_text(re.sub("--patience=.*\n", "", path.read_text()))
-    with pytest.raises(RunFolderError, match=re.escape("--patience=(absent) there, 0 here")):
-        run_folder.check(claimed, parsed("--hidden_size=8"))
+    run_folder.check(claimed, parsed("--hidden_size=8"))
+    with pytest.raises(RunFolderError, match=re.escape("--patience=0 there, 3 here")):
+        run_folder.check(claimed, parsed("--hidden_size=8", "--patience=3"))
+
+
+def test_the_same_number_in_other_words_is_no_difference(claimed):
+    path = claimed / "flags.txt"
+    path.write_text(re.sub("--learning_rate=.*\n", "--learning_rate=2.0e-3\n", path.read_text()))
+    run_folder.check(claimed, parsed("--hidden_size=8"))
 
 
 def test_a_value_may_hold_what_python_takes_for_a_line_break(tmp_path):

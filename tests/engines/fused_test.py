@@ -1,0 +1,80 @@
+"""What the fused engine promises beyond the laws: what its loops carry and keep."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from seqlab import unroll
+from seqlab.cells import GRUCell, LSTMCell, ResetBeforeGRUCell, VanillaCell
+from seqlab.engines.fused import supports
+
+T, B, F, H = 7, 2, 3, 5
+
+
+def loops(jaxpr: Any) -> Iterator[Any]:
+    """Every scan of a program, those inside of other operations too."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "scan":
+            yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else [value]:
+                if hasattr(inner, "eqns") or hasattr(inner, "jaxpr"):
+                    yield from loops(getattr(inner, "jaxpr", inner))
+
+
+def carried(loop: Any) -> list[tuple[int, ...]]:
+    """Shapes of what a loop carries from step to step."""
+    first, number = loop.params["num_consts"], loop.params["num_carry"]
+    return [variable.aval.shape for variable in loop.invars[first : first + number]]
+
+
+def programs(cell: Any, engine: str) -> tuple[Any, Any]:
+    """The program of an unrolling, and that of its gradient."""
+    params = cell.init_params(jax.random.key(0), F)
+
+    def total(params: Any, inputs: Any) -> Any:
+        return unroll(cell, params, inputs, engine=engine).outputs.sum()
+
+    inputs = jnp.ones((B, T, F))
+    forward, gradient = (jax.make_jaxpr(f)(params, inputs).jaxpr for f in (total, jax.grad(total)))
+    return forward, gradient
+
+
+@pytest.mark.parametrize("cell", [VanillaCell(H), GRUCell(H), LSTMCell(H)], ids=lambda cell: type(cell).__name__)
+def test_no_loop_carries_the_gradient_of_the_recurrent_kernel(cell):
+    kernel_shape = cell.param_specs(F)["recurrent_kernel"][1]
+    assert kernel_shape not in [shape for loop in loops(programs(cell, "fused")[1]) for shape in carried(loop)]
+    assert kernel_shape in [shape for loop in loops(programs(cell, "scan")[1]) for shape in carried(loop)]
+
+
+def test_a_call_that_is_not_differentiated_keeps_its_outputs_alone():
+    (loop,) = loops(programs(LSTMCell(H), "fused")[0])
+    kept = [variable.aval.shape for variable in loop.outvars[loop.params["num_carry"] :]]
+    assert kept == [(T, B, H)]
+
+
+def test_products_that_are_added_up_hand_out_one_gradient():
+    *_, backward = loops(programs(LSTMCell(H), "fused")[1])
+    handed_out = [variable.aval.shape for variable in backward.outvars[backward.params["num_carry"] :]]
+    assert handed_out == [(T, B, 4 * H)]
+
+
+def test_cells_with_a_step_of_their_own_are_not_supported():
+    assert supports(LSTMCell(H))
+    assert not supports(ResetBeforeGRUCell(H))
+
+
+def test_a_forward_mode_derivative_needs_the_scan_engine():
+    cell, inputs = LSTMCell(H), jnp.ones((B, T, F))
+    params = cell.init_params(jax.random.key(0), F)
+
+    def outputs(inputs: Any, engine: str) -> Any:
+        return unroll(cell, params, inputs, engine=engine).outputs
+
+    tangent = jax.jvp(lambda x: outputs(x, "scan"), (inputs,), (inputs,))[1]
+    assert bool(jnp.isfinite(tangent).all())
+    with pytest.raises(TypeError, match="custom_vjp"):
+        jax.jvp(lambda x: outputs(x, "fused"), (inputs,), (inputs,))
