@@ -1,6 +1,6 @@
 """What a trained language model can be asked, from flags."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,15 @@ import jax
 from absl import flags
 
 from experiments.from_flags import language_model_config
-from experiments.task_table import Predictor
 from seqlab.data.vocabulary import Vocabulary
 from seqlab.tasks.language_model import VOCABULARY_FILE, init_params, make_model, tokenizer_named
 from seqlab.tasks.text_prediction import TextModel, complete_texts, sample_texts, score_lines
 from seqlab.train import Checkpoints
 
 SAMPLE_TOKENS, COMPLETION_TOKENS = 200, 24
+
+# Lines of text -> an answer to each, to be printed as JSON.
+Predictor = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 def text_predictors(

@@ -4,7 +4,7 @@ Data are read first, by functions that need no jax, so that a wrong path is said
 ``seqlab.tasks`` and its line here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,10 +14,9 @@ from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.registry import load_text
 
 if TYPE_CHECKING:
+    from experiments.predict_text import Predictor
     from seqlab.tasks.base import Task
     from seqlab.train import Checkpoints
-
-Predictor = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 class TaskEntry(NamedTuple):
@@ -31,7 +30,7 @@ class TaskEntry(NamedTuple):
 
     load: Callable[[flags.FlagValues], Any]
     make: Callable[[flags.FlagValues, Any], "Task"]
-    predictors: Callable[[flags.FlagValues, Path, "Checkpoints", flags.FlagValues], Mapping[str, Predictor]]
+    predictors: Callable[[flags.FlagValues, Path, "Checkpoints", flags.FlagValues], Mapping[str, "Predictor"]]
 
 
 def _load_text(values: flags.FlagValues) -> Any:
@@ -51,7 +50,7 @@ def _make_language_model(values: flags.FlagValues, data: Any) -> "Task":
 
 def _language_model_predictors(
     run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, Predictor]:
+) -> Mapping[str, "Predictor"]:
     from experiments.predict_text import text_predictors
 
     return text_predictors(run, folder, checkpoints, asked)
