@@ -1,0 +1,209 @@
+"""Measures seqlab beside its peers in one process: interleaved, warm, medians, and ratios to each peer.
+
+    python -m experiments.bench [--suite=layers|training|length|all] [--json=FILE]
+    python -m experiments.bench --suite=layers --cells=lstm --shapes=32x128x128x256 --peers=flax,torch --repeats=20
+
+Peers are the extra ``bench`` of the package; one that is not installed is named as skipped. XLA and PyTorch run on as
+many threads as this process has cores: ``taskset -c 0,1`` in front holds both to two. Exit status: 0 done; 2 wrong flags.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from experiments import command_line
+from experiments.benchmarks.peers import CELLS, PEERS, why_skipped
+from experiments.command_line import define_enum, define_integer
+from seqlab.core.errors import SeqlabError, unknown_name
+
+SHAPES = "32x128x128x256,64x64x64x64,8x512x32x128,128x100x256x512,1x1000x64x128,16x1024x128x32"
+
+define_enum("suite", "all", ["layers", "training", "length", "all"], "What to measure.")
+flags.DEFINE_string("json", "", "File to write the figures to; empty for none.")
+flags.DEFINE_list("shapes", SHAPES, "Shapes of the layers suite: batch x time x inputs x hidden, as in 32x128x128x256.")
+flags.DEFINE_list("cells", list(CELLS), "Cells of the layers and length suites.")
+flags.DEFINE_list("engines", "auto", "Engines of seqlab, each a competitor; names in seqlab.engines.ENGINES, or auto.")
+flags.DEFINE_list("peers", list(PEERS), "Libraries to measure beside; none where it is empty.")
+flags.DEFINE_list("lengths", "1024,2048,4096,8192", "Numbers of time steps of the length suite, ascending.")
+define_integer("repeats", 10, "Turns of each competitor, whose median is taken.", low=1)
+
+
+def main() -> int:
+    """Runs the suites that the flags name."""
+    values = flags.FLAGS
+    shapes = [parse_shape(text) for text in values.shapes]
+    lengths = parse_lengths(values.lengths)
+    check_names("cell", values.cells, CELLS)
+    check_names("peer", values.peers, PEERS, may_be_empty=True)
+    if values.json and not Path(values.json).absolute().parent.is_dir():
+        raise SeqlabError(f"--json={values.json}: expected a file in a folder that exists. Make the folder first.")
+
+    import jax
+
+    from experiments.benchmarks import machine
+
+    check_engines(values.engines, values.cells)
+    skipped = why_skipped(values.peers, jax.default_backend())
+    peers = [name for name in values.peers if name not in skipped]
+    if "torch" in peers:
+        machine.set_torch_threads()
+    report: dict[str, Any] = {"machine": machine.describe(peers), "repeats": values.repeats, "skipped": skipped}
+    print_machine(report)
+
+    suites: dict[str, Callable[[], Any]] = {
+        "layers": lambda: run_layers(shapes, values.cells, values.engines, peers, values.repeats),
+        "training": lambda: run_training(values.engines, peers, values.repeats),
+        "length": lambda: run_length(lengths, values.cells, values.engines, values.repeats),
+    }
+    for name in suites if values.suite == "all" else [values.suite]:
+        report[name] = suites[name]()
+        if values.json:
+            Path(values.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+# Flags -----------------------------------------------------------------------------------------------------------
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """The sizes (B, T, D, H) of a layer.
+
+    >>> parse_shape("32x128x64x256")
+    (32, 128, 64, 256)
+    """
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){3}", text):
+        raise SeqlabError(f"--shapes: expected batch x time x inputs x hidden, as in 32x128x128x256; got {text!r}.")
+    return tuple(int(size) for size in text.split("x"))
+
+
+def parse_lengths(texts: Sequence[str]) -> list[int]:
+    """Numbers of time steps that grow."""
+    lengths = [int(text) if re.fullmatch(r"[1-9]\d*", text) else 0 for text in texts]
+    if not lengths or 0 in lengths or sorted(set(lengths)) != lengths:
+        raise SeqlabError(f"--lengths: expected ascending integers >= 1, as in 1024,2048; got {','.join(texts)!r}.")
+    return lengths
+
+
+def check_names(kind: str, names: Sequence[str], known: Iterable[str], *, may_be_empty: bool = False) -> None:
+    """Names are known, and given once."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    if len(set(names)) != len(names) or not (names or may_be_empty):
+        raise SeqlabError(f"--{kind}s: expected distinct names among {', '.join(known)}; got {','.join(names)!r}.")
+
+
+def check_engines(engines: Sequence[str], cells: Sequence[str]) -> None:
+    """Engines are known, and can unroll the cells."""
+    from seqlab.cells import make_cell
+    from seqlab.engines import ENGINES
+    from seqlab.engines.select import resolve_engine
+
+    check_names("engine", engines, [*ENGINES, "auto"])
+    for cell in cells:
+        for engine in engines:
+            resolve_engine(engine, make_cell(cell, 1))
+
+
+# Running and printing --------------------------------------------------------------------------------------------
+
+
+def print_machine(report: Mapping[str, Any]) -> None:
+    """What is measured with what."""
+    machine = report["machine"]
+    threads = f"{machine['cores_of_this_process']} of {machine['cores']} cores"
+    if "torch_threads" in machine:
+        threads += f", torch on {machine['torch_threads']} threads"
+    print(f"{machine['processor']} ({machine['device']}), {threads}, load {machine['load_average'][0]}")
+    print("float32; " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()))
+    for name, why in report["skipped"].items():
+        print(f"skipped {name}: {why}")
+
+
+def run_layers(
+    shapes: Sequence[Sequence[int]], cells: Sequence[str], engines: Sequence[str], peers: Sequence[str], repeats: int
+) -> dict[str, Any]:
+    """The layers suite."""
+    from experiments.benchmarks import layer_suite, timing
+
+    names = [*(f"{timing.OURS}{engine}" for engine in engines), *peers]
+    columns = list(timing.ratios(dict.fromkeys(names, 1.0)))
+    print(f"\nOne layer: milliseconds, then the time over each peer's; {repeats} turns")
+    print(_line(["cell", "pass", "shape"], [*names, *(_short(column) for column in columns)]))
+    rows = []
+    for row in layer_suite.measure(shapes, cells, engines, peers, repeats):
+        rows.append(row)
+        left = [row["cell"], row["pass"], "x".join(map(str, row["shape"]))]
+        times = [_number(row["seconds"].get(name), 1e3) for name in names]
+        print(_line(left, [*times, *(_number(row["ratios"].get(column)) for column in columns)]), flush=True)
+    summary = timing.summarise(rows, ["cell", "pass"])
+    print("\nOver the shapes: geometric mean of the ratios, and the largest")
+    print(_line(["cell", "pass", ""], [_short(column) for column in columns]))
+    for group in summary:
+        for kind in ("geometric_mean", "largest"):
+            left = [group["cell"], group["pass"], kind.replace("_", " ")]
+            print(_line(left, [_number(group[kind].get(column)) for column in columns]))
+    return {"rows": rows, "summary": summary}
+
+
+def run_training(engines: Sequence[str], peers: Sequence[str], repeats: int) -> dict[str, Any]:
+    """The training suite."""
+    from experiments.benchmarks import training_suite
+
+    result = training_suite.measure(engines, peers, repeats)
+    sizes = ", ".join(f"{name} {value}" for name, value in result["config"].items())
+    print(f"\nA training step of an LSTM language model; {repeats} turns; {sizes}")
+    for name, pace in result["tokens_per_second"].items():
+        print(_line([name], [f"{pace:,.0f} tokens/s"]))
+    for name, ratio in result["ratios"].items():
+        print(_line([_short(name)], [f"{ratio:.2f} times"]))
+    return result
+
+
+def run_length(lengths: Sequence[int], cells: Sequence[str], engines: Sequence[str], repeats: int) -> list[Any]:
+    """The length suite."""
+    from experiments.benchmarks import length_suite
+
+    print(f"\nLength: forward with backward, and one step of a stream after that many; {repeats} turns")
+    head = ["T", "ms", "a doubling", "MB", "a doubling", "stream us"]
+    rows = []
+    for row in length_suite.measure(lengths, cells, engines, repeats):
+        rows.append(row)
+        print(_line([row["cell"], row["engine"]], head))
+        for number, values in enumerate(_by_length(row)):
+            print(_line([] if number else [f"{row['stream_traces']} trace(s) of the stream"], values), flush=True)
+    return rows
+
+
+def _by_length(row: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The columns of each length; there is no growth from the first one's predecessor."""
+    growths = [None, *row["time_per_doubling"]], [None, *row["memory_per_doubling"]]
+    columns = row["lengths"], row["seconds"], row["temporary_bytes"], row["stream_step_seconds"], *growths
+    for T, seconds, size, step, slower, larger in zip(*columns, strict=True):
+        yield [
+            *(str(T), _number(seconds, 1e3), _number(slower)),
+            *(_number(size, 1e-6), _number(larger), _number(step, 1e6)),
+        ]
+
+
+def _short(ratio: str) -> str:
+    return ratio.removeprefix("seqlab:")
+
+
+def _number(value: float | None, scale: float = 1.0) -> str:
+    return "-" if value is None else f"{value * scale:.2f}"
+
+
+def _line(left: Sequence[str], numbers: Sequence[str]) -> str:
+    """Names in wide columns at the left, numbers at the right of theirs."""
+    named = "".join(f"{text:<{width}}" for text, width in zip([*left, "", "", ""], (9, 18, 18), strict=False))
+    return (named + "".join(f"{text:>14}" for text in numbers)).rstrip()
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,63 @@
+"""PyTorch's recurrent layers and its training step, as its users write them."""
+
+import importlib
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+LAYERS = {"vanilla": "RNN", "gru": "GRU", "lstm": "LSTM"}
+
+
+def layer_call(
+    cell_name: str, inputs: np.ndarray, weights: np.ndarray, hidden_size: int, *, backward: bool
+) -> Callable[[], object]:
+    """A call of one layer on ``inputs`` [B, T, D]; see ``layer_suite``."""
+    torch: Any = importlib.import_module("torch")
+    rnn = getattr(torch.nn, LAYERS[cell_name])(inputs.shape[-1], hidden_size, batch_first=True)
+    x = torch.from_numpy(inputs).requires_grad_(backward)
+    w = torch.from_numpy(weights)
+    by = [*rnn.parameters(), x]
+
+    def forward() -> object:
+        with torch.no_grad():
+            return rnn(x)[0]
+
+    def forward_with_backward() -> object:
+        return torch.autograd.grad((rnn(x)[0] * w).sum(), by)
+
+    return forward_with_backward if backward else forward
+
+
+def training_call(
+    batches: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    num_tokens: int,
+    embedding_size: int,
+    hidden_size: int,
+    num_layers: int,
+    learning_rate: float,
+    clip_norm: float,
+) -> Callable[[], object]:
+    """A call that takes one training step; see ``training_suite``. Batches are (inputs, targets), ids [B, T]."""
+    torch: Any = importlib.import_module("torch")
+    nn = torch.nn
+    embedding = nn.Embedding(num_tokens, embedding_size)
+    stack = nn.LSTM(embedding_size, hidden_size, num_layers, batch_first=True)
+    head = nn.Linear(hidden_size, num_tokens)
+    params = list(nn.ModuleList([embedding, stack, head]).parameters())
+    optimizer = torch.optim.Adam(params, learning_rate)
+    queue = itertools.cycle([[torch.from_numpy(ids.astype(np.int64)) for ids in batch] for batch in batches])
+
+    def step() -> float:
+        inputs, targets = next(queue)
+        logits = head(stack(embedding(inputs))[0])
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(params, clip_norm)
+        optimizer.step()
+        return loss.item()
+
+    return step
