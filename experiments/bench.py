@@ -4,7 +4,9 @@
     python -m experiments.bench --suite=layers --cells=lstm --shapes=32x128x128x256 --peers=flax,torch --repeats=20
 
 Peers are the extra ``bench`` of the package; one that is not installed is named as skipped. XLA and PyTorch run on as
-many threads as this process has cores: ``taskset -c 0,1`` in front holds both to two. Exit status: 0 done; 2 wrong flags.
+many threads as this process has cores: ``taskset -c 0,1`` in front holds both to two. Where others use the same cores,
+PyTorch's threads wait for each other in vain, and its times say nothing: measure on a quiet machine, or set
+``OMP_WAIT_POLICY=passive``, which costs it a little. Exit status: 0 done; 2 wrong flags.
 """
 
 import json
@@ -35,7 +37,7 @@ define_integer("repeats", 10, "Turns of each competitor, whose median is taken."
 def main() -> int:
     """Runs the suites that the flags name."""
     values = flags.FLAGS
-    shapes = [parse_shape(text) for text in values.shapes]
+    shapes = parse_shapes(values.shapes)
     lengths = parse_lengths(values.lengths)
     check_names("cell", values.cells, CELLS)
     check_names("peer", values.peers, PEERS, may_be_empty=True)
@@ -69,15 +71,18 @@ def main() -> int:
 # Flags -----------------------------------------------------------------------------------------------------------
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
-    """The sizes (B, T, D, H) of a layer.
+def parse_shapes(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The sizes (B, T, D, H) of each layer.
 
-    >>> parse_shape("32x128x64x256")
-    (32, 128, 64, 256)
+    >>> parse_shapes(["32x128x64x256"])
+    [(32, 128, 64, 256)]
     """
-    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){3}", text):
-        raise SeqlabError(f"--shapes: expected batch x time x inputs x hidden, as in 32x128x128x256; got {text!r}.")
-    return tuple(int(size) for size in text.split("x"))
+    for text in texts:
+        if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){3}", text):
+            raise SeqlabError(f"--shapes: expected batch x time x inputs x hidden, as in 32x128x128x256; got {text!r}.")
+    if not texts:
+        raise SeqlabError("--shapes: expected at least one, as in 32x128x128x256; got none.")
+    return [tuple(int(size) for size in text.split("x")) for text in texts]
 
 
 def parse_lengths(texts: Sequence[str]) -> list[int]:
@@ -121,6 +126,8 @@ def print_machine(report: Mapping[str, Any]) -> None:
         threads += f", torch on {machine['torch_threads']} threads"
     print(f"{machine['processor']} ({machine['device']}), {threads}, load {machine['load_average'][0]}")
     print("float32; " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()))
+    for name, value in machine["environment"].items():
+        print(f"{name}={value}")
     for name, why in report["skipped"].items():
         print(f"skipped {name}: {why}")
 
@@ -174,9 +181,9 @@ def run_length(lengths: Sequence[int], cells: Sequence[str], engines: Sequence[s
     rows = []
     for row in length_suite.measure(lengths, cells, engines, repeats):
         rows.append(row)
-        print(_line([row["cell"], row["engine"]], head))
-        for number, values in enumerate(_by_length(row)):
-            print(_line([] if number else [f"{row['stream_traces']} trace(s) of the stream"], values), flush=True)
+        print(_line([row["cell"], row["engine"], f"stream traces: {row['stream_traces']}"], head))
+        for values in _by_length(row):
+            print(_line([], values), flush=True)
     return rows
 
 
@@ -201,8 +208,8 @@ def _number(value: float | None, scale: float = 1.0) -> str:
 
 def _line(left: Sequence[str], numbers: Sequence[str]) -> str:
     """Names in wide columns at the left, numbers at the right of theirs."""
-    named = "".join(f"{text:<{width}}" for text, width in zip([*left, "", "", ""], (9, 18, 18), strict=False))
-    return (named + "".join(f"{text:>14}" for text in numbers)).rstrip()
+    named = "".join(f"{text:<{width}}" for text, width in zip([*left, "", "", ""], (12, 18, 18), strict=False))
+    return (named + "".join(f" {text:>13}" for text in numbers)).rstrip()
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def seqlab_layer(cell_name: str, num_features: int, hidden_size: int, engine: st
 def flax_layer(cell_name: str, num_features: int, hidden_size: int) -> Layer:
     """``flax.linen.RNN``, with the faster of its two LSTM cells."""
     rnn = nn.RNN(FLAX_CELLS[cell_name](hidden_size))
-    return rnn.init(jax.random.key(0), jnp.zeros((1, 1, num_features))), rnn.apply
+    # ``apply`` of any Flax module may give anything, say its types.
+    outputs: Any = rnn.apply
+    return rnn.init(jax.random.key(0), jnp.zeros((1, 1, num_features))), outputs
 
 
 def haiku_layer(cell_name: str, num_features: int, hidden_size: int) -> Layer:

@@ -11,6 +11,9 @@ from typing import Any
 
 from experiments.benchmarks.peers import PEERS
 
+# What changes the speed from outside.
+SETTINGS = ("XLA_FLAGS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def num_threads() -> int:
     """The cores that this process may run on; XLA takes as many threads."""
@@ -38,7 +41,7 @@ def describe(peers: Iterable[str]) -> dict[str, Any]:
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in sorted(distributions)},
-        "flags": {name: os.environ[name] for name in ("XLA_FLAGS", "OMP_NUM_THREADS") if name in os.environ},
+        "environment": {name: os.environ[name] for name in SETTINGS if name in os.environ},
     }
     if "torch" in peers:
         machine["torch_threads"] = importlib.import_module("torch").get_num_threads()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 # A turn makes as many calls as fill this time: a single short one would measure the clock and the caches.
 TURN_SECONDS = 0.02
-# OpenMP's threads, which PyTorch runs on, go on spinning for some milliseconds after their work, beside whoever is next.
+# The threads of OpenMP, which PyTorch runs on, spin for some milliseconds after their work, beside whoever is next.
 REST_SECONDS = 0.02
 
 OURS = "seqlab:"

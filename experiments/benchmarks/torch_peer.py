@@ -39,7 +39,7 @@ def training_call(
     num_layers: int,
     learning_rate: float,
     clip_norm: float,
-) -> Callable[[], object]:
+) -> Callable[[], float]:
     """A call that takes one training step; see ``training_suite``. Batches are (inputs, targets), ids [B, T]."""
     torch: Any = importlib.import_module("torch")
     nn = torch.nn

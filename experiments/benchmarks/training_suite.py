@@ -77,9 +77,7 @@ def measure(
     }
 
 
-def competitors(
-    config: TrainingConfig, engines: Sequence[str], peers: Sequence[str]
-) -> dict[str, Callable[[], object]]:
+def competitors(config: TrainingConfig, engines: Sequence[str], peers: Sequence[str]) -> dict[str, Callable[[], float]]:
     """A call for each of seqlab's engines and for each peer that takes one training step and returns its loss."""
     tasks = {engine: language_model(config, engine) for engine in engines}
     task = next(iter(tasks.values()), None) or language_model(config, "auto")
@@ -94,7 +92,7 @@ def competitors(
 
 
 def language_model(config: TrainingConfig, engine: str) -> Task:
-    """seqlab's task on a random text of just the characters that fill the vocabulary."""
+    """The task of seqlab on a random text of just the characters that fill the vocabulary."""
     alphabet = PRINTABLE[: config.num_tokens - SPECIAL_TOKENS]
     length = (NUM_BATCHES + 1) * config.batch_size * config.window_size
     text = "".join([*alphabet, *np.random.default_rng(0).choice(alphabet, length)])
@@ -110,8 +108,8 @@ def language_model(config: TrainingConfig, engine: str) -> Task:
     )
 
 
-def seqlab_call(config: TrainingConfig, task: Task, batches: Sequence[Batch]) -> Callable[[], object]:
-    """seqlab's own step."""
+def seqlab_call(config: TrainingConfig, task: Task, batches: Sequence[Batch]) -> Callable[[], float]:
+    """The step of seqlab itself."""
     optimizer = make_optimizer(
         OptimizerConfig("adam", config.learning_rate, clip_norm=config.clip_norm), steps_per_epoch=1, total_steps=1
     )
@@ -136,13 +134,13 @@ class FlaxModel(nn.Module):
     @nn.compact
     def __call__(self, ids: jax.Array) -> jax.Array:
         """Ids [B, T] in, logits [B, T, V] out."""
-        hidden = nn.Embed(self.config.num_tokens, self.config.embedding_size)(ids)
+        hidden: Any = nn.Embed(self.config.num_tokens, self.config.embedding_size)(ids)
         for _ in range(self.config.num_layers):
             hidden = nn.RNN(FLAX_CELLS["lstm"](self.config.hidden_size))(hidden)
         return nn.Dense(self.config.num_tokens)(hidden)
 
 
-def flax_call(config: TrainingConfig, batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[], object]:
+def flax_call(config: TrainingConfig, batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[], float]:
     """The step of Flax and optax, as in their examples."""
     model = FlaxModel(config)
     optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(config.learning_rate))
@@ -163,7 +161,9 @@ def flax_call(config: TrainingConfig, batches: Sequence[tuple[np.ndarray, np.nda
     return _stepping(step, (params, optimizer.init(params)), batches)
 
 
-def _stepping(step: Callable[[Any, Any], tuple[Any, jax.Array]], state: Any, batches: Sequence[Any]) -> Callable:
+def _stepping(
+    step: Callable[[Any, Any], tuple[Any, jax.Array]], state: Any, batches: Sequence[Any]
+) -> Callable[[], float]:
     """Calls that each take one compiled step, on one batch after the other, and wait for all that it changes."""
     compiled, queue = jax.jit(step, donate_argnums=0), itertools.cycle(batches)
 

@@ -46,3 +46,9 @@ def gate_constants(*constants: float) -> Initializer:
         return jnp.repeat(jnp.array(constants, dtype), shape[-1] // len(constants))
 
     return init
+
+
+def identity(key: Key, shape: Sequence[int], dtype: Any = jnp.float32) -> Float[Array, "H H"]:
+    """The identity matrix: a recurrence that starts by keeping its state (Le et al., 2015)."""
+    del key
+    return jnp.eye(*shape, dtype=dtype)

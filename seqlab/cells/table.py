@@ -8,16 +8,40 @@ import jax
 
 from seqlab.cells.base import Cell
 from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
+from seqlab.cells.gru_layer_norm import LayerNormGRUCell
+from seqlab.cells.initializers import identity
+from seqlab.cells.lru import LRUCell
 from seqlab.cells.lstm import LSTMCell
+from seqlab.cells.lstm_coupled import CoupledLSTMCell
+from seqlab.cells.lstm_layer_norm import LayerNormLSTMCell
+from seqlab.cells.lstm_peephole import PeepholeLSTMCell
+from seqlab.cells.lstm_projected import ProjectedLSTMCell
+from seqlab.cells.mgu import MGUCell
+from seqlab.cells.min_gru import MinGRUCell
+from seqlab.cells.min_lstm import MinLSTMCell
+from seqlab.cells.qrnn import QRNNCell
 from seqlab.cells.vanilla import VanillaCell
+from seqlab.cells.vanilla_residual import ResidualVanillaCell
 from seqlab.core.errors import SeqlabError, unknown_name
 
 CELLS: dict[str, Callable[..., Cell]] = {
     "vanilla": VanillaCell,
     "vanilla_relu": partial(VanillaCell, activation=jax.nn.relu),
+    "vanilla_residual": ResidualVanillaCell,
+    "irnn": partial(VanillaCell, activation=jax.nn.relu, recurrent_init=identity),
     "gru": GRUCell,
     "gru_reset_before": ResetBeforeGRUCell,
+    "gru_layer_norm": LayerNormGRUCell,
+    "mgu": MGUCell,
     "lstm": LSTMCell,
+    "lstm_peephole": PeepholeLSTMCell,
+    "lstm_coupled": CoupledLSTMCell,
+    "lstm_projected": ProjectedLSTMCell,
+    "lstm_layer_norm": LayerNormLSTMCell,
+    "min_gru": MinGRUCell,
+    "min_lstm": MinLSTMCell,
+    "qrnn": QRNNCell,
+    "lru": LRUCell,
 }
 
 

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell, ParamSpec
-from seqlab.cells.initializers import glorot, orthogonal
+from seqlab.cells.initializers import Initializer, glorot, orthogonal
 from seqlab.core.array_types import Array, Float, Params
 
 
@@ -21,12 +21,16 @@ class VanillaCell(Cell):
 
     Attributes:
         activation: act, tanh or relu (``jax.nn.relu``).
+        recurrent_init: what W_h is drawn from. With relu and the identity this is the IRNN of Le et al., whose state,
+            without inputs, neither shrinks nor grows at first (they also draw W_x small, with deviation 0.001).
 
     References:
-        Elman, Finding structure in time, 1990.
+        Elman, Finding structure in time, 1990; Le et al., A simple way to initialize recurrent networks of rectified
+        linear units, 2015.
     """
 
     activation: Callable[[Array], Array] = jnp.tanh
+    recurrent_init: Initializer = orthogonal()
 
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
@@ -34,7 +38,7 @@ class VanillaCell(Cell):
         H = self.features
         return {
             "input_kernel": (glorot(), (num_features, H)),
-            "recurrent_kernel": (orthogonal(), (H, H)),
+            "recurrent_kernel": (self.recurrent_init, (H, H)),
             "bias": (nn.initializers.zeros, (H,)),
         }
 

@@ -31,7 +31,7 @@ from seqlab.core.precision import dot
 from seqlab.engines.base import Controls, Unrollable, Unrolled
 
 # Params of the projection, which is outside of the loop and of this derivative.
-PROJECTION = {"input_kernel", "bias"}
+PROJECTION = {"input_kernel", "input_gain", "bias"}
 
 
 def supports(cell: Unrollable) -> bool:

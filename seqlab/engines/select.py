@@ -15,16 +15,23 @@ from seqlab.cells.base import Cell
 from seqlab.core.array_types import Array, Bool, Carry, Float, Int, Params
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.masks import lengths_to_mask, reversed_resets, zero_padding
-from seqlab.engines import fused, validate
+from seqlab.engines import associative, fused, validate
 from seqlab.engines.base import Controls, Engine, FlaxCell, Unrollable, Unrolled
 from seqlab.engines.loop import unroll_loop
 from seqlab.engines.scan import unroll_scan
 
-ENGINES: dict[str, Engine] = {"loop": unroll_loop, "scan": unroll_scan, "fused": fused.unroll_fused}
-
+ENGINES: dict[str, Engine] = {
+    "loop": unroll_loop,
+    "scan": unroll_scan,
+    "fused": fused.unroll_fused,
+    "associative": associative.unroll_associative,
+}
 
 # Engines that are not for every cell, with the cells that they are for.
-RESTRICTED: dict[str, Callable[[Unrollable], bool]] = {"fused": fused.supports}
+RESTRICTED: dict[str, Callable[[Unrollable], bool]] = {
+    "fused": fused.supports,
+    "associative": associative.supports,
+}
 
 
 def supported_engines(cell: Unrollable) -> list[str]:
@@ -33,7 +40,10 @@ def supported_engines(cell: Unrollable) -> list[str]:
 
 
 def resolve_engine(engine: str, cell: Unrollable) -> Engine:
-    """The engine of that name; ``auto`` is ``fused`` for the cells that it supports, and ``scan`` for others.
+    """The engine of that name; ``auto`` chooses by cell and platform.
+
+    ``auto`` is ``fused`` for the cells that it supports; ``associative`` for linear recurrences on an accelerator,
+    where few wide operations beat many small ones; and ``scan`` for the rest, among them linear recurrences on a CPU.
 
     Raises:
         SeqlabError: for an unknown name, or an engine that does not support the cell.
@@ -42,7 +52,8 @@ def resolve_engine(engine: str, cell: Unrollable) -> Engine:
         raise unknown_name("engine", engine, [*ENGINES, "auto"])
     supported = supported_engines(cell)
     if engine == "auto":
-        engine = "fused" if "fused" in supported else "scan"
+        preferred = ["fused"] if jax.default_backend() == "cpu" else ["fused", "associative"]
+        engine = next((name for name in preferred if name in supported), "scan")
     if engine not in supported:
         raise SeqlabError(
             f"engine '{engine}' does not support {type(cell).__name__}; expected one of {', '.join(supported)}."

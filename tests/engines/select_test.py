@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from seqlab.cells import CELLS, GRUCell, LSTMCell, ResetBeforeGRUCell, make_cell
+from seqlab.cells import CELLS, GRUCell, LSTMCell, MinGRUCell, ResetBeforeGRUCell, make_cell
 from seqlab.core.errors import SeqlabError
 from seqlab.engines import ENGINES, FlaxCell, unroll
 from seqlab.engines.select import resolve_engine, supported_engines
@@ -13,7 +13,8 @@ from seqlab.engines.select import resolve_engine, supported_engines
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
 def test_a_name_is_its_engine(name):
-    assert resolve_engine(name, LSTMCell(3)) is ENGINES[name]
+    cell = next(cell for cell in (LSTMCell(3), MinGRUCell(3)) if name in supported_engines(cell))
+    assert resolve_engine(name, cell) is ENGINES[name]
 
 
 @pytest.mark.parametrize("cell_name", sorted(CELLS))
@@ -26,6 +27,14 @@ def test_auto_is_fused_where_that_can_be_and_scan_elsewhere():
     assert resolve_engine("auto", GRUCell(3)) is ENGINES["fused"]
     assert resolve_engine("auto", ResetBeforeGRUCell(3)) is ENGINES["scan"]
     assert resolve_engine("auto", FlaxCell(nn.GRUCell(3))) is ENGINES["scan"]
+
+
+@pytest.mark.parametrize(("platform", "name"), [("cpu", "scan"), ("gpu", "associative"), ("tpu", "associative")])
+def test_auto_unrolls_a_linear_recurrence_in_a_loop_on_a_cpu_alone(monkeypatch, platform, name):
+    monkeypatch.setattr(jax, "default_backend", lambda: platform)
+    assert resolve_engine("auto", MinGRUCell(3)) is ENGINES[name]
+    assert resolve_engine("auto", LSTMCell(3)) is ENGINES["fused"]
+    assert resolve_engine("auto", ResetBeforeGRUCell(3)) is ENGINES["scan"]
 
 
 def test_auto_is_not_an_engine_s_own_name_and_other_names_are_errors():

@@ -3,14 +3,14 @@ import re
 import pytest
 from absl import flags
 
-from experiments import command_line, flag_definitions, predict, run, run_folder
+from experiments import bench, command_line, flag_definitions, predict, run, run_folder
 from seqlab.core.precision import PRECISIONS
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.optim.chains import DIRECTIONS
 from seqlab.optim.schedules import SCHEDULES
 from tests.experiments.launching import unparse_all
 
-OURS = [module.__name__ for module in (flag_definitions, run_folder, predict)]
+OURS = [module.__name__ for module in (flag_definitions, run_folder, predict, bench)]
 ALL = [flag for module in OURS for flag in flags.FLAGS.get_flags_for_module(module)]
 
 

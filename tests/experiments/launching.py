@@ -11,9 +11,9 @@ from unittest import mock
 import numpy as np
 from absl import flags
 
-from experiments import command_line, predict, run
+from experiments import bench, command_line, predict, run
 
-PROGRAMS = {"run": run.main, "predict": predict.main}
+PROGRAMS = {"run": run.main, "predict": predict.main, "bench": bench.main}
 WORDS = ["the", "of", "a", "state", "cell", "gate", "time", "step", "input", "output", "carry", "reads", "writes"]
 
 # Evaluations at 4, 8 and 12, an epoch of 6 steps, chunks of 2.

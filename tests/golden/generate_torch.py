@@ -19,6 +19,7 @@ import numpy as np
 torch: Any = importlib.import_module("torch")
 
 B, T, F, H = 4, 5, 3, 4
+PROJECTED = 2
 LENGTHS = [5, 2, 1, 4]
 DIRECTIONS = {"forward": "", "backward": "_reverse"}
 LAYERS = {
@@ -26,6 +27,7 @@ LAYERS = {
     "rnn_relu": lambda: torch.nn.RNN(F, H, nonlinearity="relu", bidirectional=True, batch_first=True),
     "gru": lambda: torch.nn.GRU(F, H, bidirectional=True, batch_first=True),
     "lstm": lambda: torch.nn.LSTM(F, H, bidirectional=True, batch_first=True),
+    "lstm_projected": lambda: torch.nn.LSTM(F, H, bidirectional=True, batch_first=True, proj_size=PROJECTED),
 }
 
 
@@ -41,25 +43,27 @@ def results(name: str, seed: int) -> dict[str, np.ndarray]:
         for weight in layer.parameters():
             weight.copy_(normal(*weight.shape, scale=0.5))
     inputs = normal(B, T, F)
-    # One state for h, and for the LSTM one for c behind it, each [direction, B, H].
-    first = [normal(2, B, H, scale=0.5) for _ in range(2 if name == "lstm" else 1)]
+    # One state for h, and for an LSTM one for c behind it, each [direction, B, its width].
+    is_lstm = name.startswith("lstm")
+    output_size = PROJECTED if name == "lstm_projected" else H
+    first = [normal(2, B, width, scale=0.5) for width in ([output_size, H] if is_lstm else [H])]
+    weight_kinds = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
+    weight_kinds += ["weight_hr"] if name == "lstm_projected" else []
 
     packed = torch.nn.utils.rnn.pack_padded_sequence(inputs, LENGTHS, batch_first=True, enforce_sorted=False)
-    outputs, last = layer(packed, tuple(first) if name == "lstm" else first[0])
+    outputs, last = layer(packed, tuple(first) if is_lstm else first[0])
     outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=T)
-    last = list(last) if name == "lstm" else [last]
+    last = list(last) if is_lstm else [last]
 
     arrays = {"inputs": inputs, "lengths": torch.tensor(LENGTHS, dtype=torch.int32)}
     for number, (direction, suffix) in enumerate(DIRECTIONS.items()):
-        own_outputs = outputs[..., number * H : (number + 1) * H]
+        own_outputs = outputs[..., number * output_size : (number + 1) * output_size]
         own_last = [state[number] for state in last]
-        output_weights = normal(B, T, H).detach()
-        state_weights = [normal(B, H).detach() for _ in last]
+        output_weights = normal(B, T, output_size).detach()
+        state_weights = [normal(*state.shape).detach() for state in own_last]
         total = (own_outputs * output_weights).sum()
         total = total + sum((state * weights).sum() for state, weights in zip(own_last, state_weights, strict=True))
-        params = {
-            kind: getattr(layer, f"{kind}_l0{suffix}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        }
+        params = {kind: getattr(layer, f"{kind}_l0{suffix}") for kind in weight_kinds}
         sources = {**params, "inputs": inputs, **{f"first_{i}": state for i, state in enumerate(first)}}
         gradients = dict(
             zip(sources, torch.autograd.grad(total, list(sources.values()), retain_graph=True), strict=True)

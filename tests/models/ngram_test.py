@@ -93,7 +93,7 @@ def test_ids_orders_and_smoothings_without_a_probability_are_refused(train, test
 
 def test_tinyshakespeare_has_the_bits_a_character_that_were_computed_elsewhere(data_folder):
     splits = load_text("tinyshakespeare", data_dir=data_folder)
-    train, last_tenth = splits.train, splits.validation + splits.test
+    train, last_tenth = splits.validation + splits.train, splits.test
     alphabet = np.array(sorted(set(train + last_tenth)))
     train_ids = np.searchsorted(alphabet, np.array(list(train)))
     test_ids = np.searchsorted(alphabet, np.array(list(last_tenth)))
