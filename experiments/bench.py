@@ -18,6 +18,7 @@ from typing import Any
 from absl import flags
 
 from experiments import command_line
+from experiments.allocator import keep_freed_memory
 from experiments.benchmarks.peers import CELLS, PEERS, why_skipped
 from experiments.command_line import define_enum, define_integer
 from seqlab.core.errors import SeqlabError, unknown_name
@@ -36,6 +37,7 @@ define_integer("repeats", 10, "Turns of each competitor, whose median is taken."
 
 def main() -> int:
     """Runs the suites that the flags name."""
+    keep_freed_memory()
     values = flags.FLAGS
     shapes = parse_shapes(values.shapes)
     lengths = parse_lengths(values.lengths)

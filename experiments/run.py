@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from experiments import command_line, run_folder
+from experiments.allocator import keep_freed_memory
 from experiments.task_table import task_entry
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class StopSignal:
 
 def main() -> int:
     """Runs the experiment that the flags declare."""
+    keep_freed_memory()
     values = flags.FLAGS
     started = time.monotonic()
     folder = run_folder.resolve(values.run_dir, sys.argv[1:])

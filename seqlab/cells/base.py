@@ -20,6 +20,8 @@ from seqlab.core.array_types import Array, Carry, Float, Key, Params
 from seqlab.core.precision import dot
 
 ParamSpec = tuple[Initializer, tuple[int, ...]]
+# One array [..., G], or one [..., G / n] for each of n parts.
+Gates = Any
 
 
 class Cell(nn.RNNCellBase):
@@ -36,6 +38,9 @@ class Cell(nn.RNNCellBase):
     param_dtype: Any = jnp.float32
 
     num_feature_axes: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    # Into how many arrays of equal width ``combine`` wants each of the two products cut: XLA makes tight loops of
+    # activations over arrays of their own, and slow ones over slices of an array.
+    num_parts: ClassVar[int] = 1
 
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
@@ -53,17 +58,22 @@ class Cell(nn.RNNCellBase):
         return carry
 
     @nn.nowrap
+    def cut(self, gates: Float[Array, "*B G"]) -> Gates:
+        """Gates side by side, or a kernel with their columns, as ``combine`` wants them: see ``num_parts``."""
+        return gates if self.num_parts == 1 else tuple(jnp.split(gates, self.num_parts, axis=-1))
+
+    @nn.nowrap
     def combine(
-        self, params: Params, carry: Carry, projected: Float[Array, "*B G"], recurrent: Float[Array, "*B G"]
+        self, params: Params, carry: Carry, projected: Gates, recurrent: Gates
     ) -> tuple[Carry, Float[Array, "*B H"]]:
-        """The rest of a step, once both products are known: no matrix products, all of it element by element."""
+        """The rest of a step, once both products are known and cut: all of it element by element."""
         raise NotImplementedError
 
     @nn.nowrap
     def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:
         """One time step from projected inputs; the equation stands in the class."""
         recurrent = dot(self.hidden(carry), params["recurrent_kernel"], self.dtype)
-        return self.combine(params, carry, projected, recurrent)
+        return self.combine(params, carry, self.cut(projected), self.cut(recurrent))
 
     @nn.nowrap
     def init_params(self, key: Key, num_features: int) -> Params:

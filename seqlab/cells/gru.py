@@ -9,11 +9,12 @@ Gate order in the arrays: r, z, n.
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from seqlab.cells.base import Cell, ParamSpec
+from seqlab.cells.base import Cell, Gates, ParamSpec
 from seqlab.cells.gates import squash
 from seqlab.cells.initializers import gate_constants, glorot, orthogonal
 from seqlab.core.array_types import Array, Float, Params
@@ -35,6 +36,8 @@ class GRUCell(Cell):
         Cho et al., Learning phrase representations using RNN encoder-decoder, 2014; this form: cuDNN, PyTorch's GRU.
     """
 
+    num_parts: ClassVar[int] = 3
+
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
         """See the class."""
@@ -48,16 +51,15 @@ class GRUCell(Cell):
 
     @nn.nowrap
     def combine(
-        self,
-        params: Params,
-        carry: Float[Array, "*B H"],
-        projected: Float[Array, "*B G"],
-        recurrent: Float[Array, "*B G"],
+        self, params: Params, carry: Float[Array, "*B H"], projected: Gates, recurrent: Gates
     ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
         """See the class."""
-        h, H = carry, self.features
-        r, z = squash(projected[..., : 2 * H] + recurrent[..., : 2 * H], "ss")
-        n = jnp.tanh(projected[..., 2 * H :] + r * (recurrent[..., 2 * H :] + params["recurrent_bias"]))
+        h = carry
+        x_r, x_z, x_n = projected
+        h_r, h_z, h_n = recurrent
+        (r,) = squash(x_r + h_r, "s")
+        (z,) = squash(x_z + h_z, "s")
+        n = jnp.tanh(x_n + r * (h_n + params["recurrent_bias"]))
         h = (1 - z) * n + z * h
         return h, h
 

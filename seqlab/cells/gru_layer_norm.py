@@ -6,6 +6,7 @@ reset gate comes between the candidate's two products. z = 1 keeps the old state
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -41,6 +42,8 @@ class LayerNormGRUCell(GRUCell):
     """
 
     epsilon: float = 1e-5
+
+    num_parts: ClassVar[int] = 1
 
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:

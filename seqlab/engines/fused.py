@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqlab.cells.base import Cell
+from seqlab.cells.base import Cell, Gates
 from seqlab.core.array_types import Array, Carry, Float, Params
 from seqlab.core.masks import select
 from seqlab.core.precision import dot
@@ -57,8 +57,8 @@ def unroll_fused(
         return loop.forward(*arguments, keep=False)[0]
 
     run.defvjp(lambda *arguments: loop.forward(*arguments, keep=True), loop.backward)
-    steps = _Steps(cell.project(params, inputs), controls.mask, controls.resets)
-    kernel = params["recurrent_kernel"]
+    steps = _Steps(cell.cut(cell.project(params, inputs)), controls.mask, controls.resets)
+    kernel = cell.cut(params["recurrent_kernel"])
     rest = {name: leaf for name, leaf in params.items() if name not in PROJECTION | {"recurrent_kernel"}}
     fresh = None if controls.resets is None else controls.fresh
     return run(kernel, rest, carry, fresh, steps)
@@ -68,12 +68,12 @@ class _Steps(NamedTuple):
     """What the loop reads at each step; time is the first axis, outside of the loop.
 
     Attributes:
-        projected: the projected inputs [T, B, G].
+        projected: the projected inputs [T, B, G], cut as the cell wants them.
         mask: see ``Controls``.
         resets: see ``Controls``.
     """
 
-    projected: Array
+    projected: Gates
     mask: Array | None
     resets: Array | None
 
@@ -83,11 +83,11 @@ class _Kept(NamedTuple):
 
     Attributes:
         carry: the state that the step was given, each leaf [T, B, ...].
-        recurrent: the product r_t [T, B, G].
+        recurrent: the product r_t [T, B, G], cut likewise.
     """
 
     carry: Carry
-    recurrent: Array
+    recurrent: Gates
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,19 @@ class _Loop:
         """The state that a step begins from."""
         return carry if now.resets is None else select(now.resets, fresh, carry)
 
-    def finish(self, params: Params, carry: Carry, fresh: Carry, now: _Steps, recurrent: Array) -> tuple[Carry, Array]:
+    def finish(self, params: Params, carry: Carry, fresh: Carry, now: _Steps, recurrent: Gates) -> tuple[Carry, Array]:
         """All of a step but its product."""
         after, output = self.cell.combine(params, self.start(carry, fresh, now), now.projected, recurrent)
         return (after if now.mask is None else select(now.mask, after, carry)), output
 
     def forward(
-        self, kernel: Array, params: Params, carry: Carry, fresh: Carry, steps: _Steps, *, keep: bool
+        self, kernel: Gates, params: Params, carry: Carry, fresh: Carry, steps: _Steps, *, keep: bool
     ) -> tuple[Unrolled, Any]:
         """Runs the cell over time; with ``keep``, also what ``backward`` needs."""
 
         def step(carry: Carry, now: _Steps) -> tuple[Carry, Any]:
-            recurrent = dot(self.cell.hidden(self.start(carry, fresh, now)), kernel, self.cell.dtype)
+            hidden = self.cell.hidden(self.start(carry, fresh, now))
+            recurrent = jax.tree.map(lambda part: dot(hidden, part, self.cell.dtype), kernel)
             after, output = self.finish(params, carry, fresh, now, recurrent)
             return after, (
                 output,
@@ -127,7 +128,8 @@ class _Loop:
     def backward(self, residuals: Any, d_unrolled: Unrolled) -> tuple[Any, ...]:
         """Gradients by everything that ``forward`` was given; d_x is the gradient by x."""
         kernel, params, fresh, steps, kept = residuals
-        transposed = kernel.T  # Once, before the loop: the product with it is faster as it then lies in memory.
+        # Once, before the loop: the product with it is faster as it then lies in memory.
+        transposed = jax.tree.map(jnp.transpose, kernel)
 
         def step(d: Any, at: Any) -> tuple[Any, Any]:
             d_params, d_carry, d_fresh = d
@@ -135,7 +137,7 @@ class _Loop:
             if self.return_all_carries:
                 d_carry = _add(d_carry, d_carry_here)
 
-            def finish(params: Params, carry: Carry, fresh: Carry, projected: Array, recurrent: Array) -> Any:
+            def finish(params: Params, carry: Carry, fresh: Carry, projected: Gates, recurrent: Gates) -> Any:
                 return self.finish(params, carry, fresh, now._replace(projected=projected), recurrent)
 
             def hidden(carry: Carry, fresh: Carry) -> Array:
@@ -144,10 +146,12 @@ class _Loop:
             pull_finish = jax.vjp(finish, params, kept.carry, fresh, now.projected, kept.recurrent)[1]
             pull_hidden = jax.vjp(hidden, kept.carry, fresh)[1]
             *by_finish, d_projected, d_recurrent = pull_finish((d_carry, d_output))
-            by_hidden = pull_hidden(dot(d_recurrent, transposed, self.cell.dtype))
+            products = jax.tree.map(lambda dr, part: dot(dr, part, self.cell.dtype), d_recurrent, transposed)
+            by_hidden = pull_hidden(sum(jax.tree.leaves(products)))
             d = _add(d_params, by_finish[0]), _add(by_finish[1], by_hidden[0])
             # Where a cell adds the two products up, their gradients are one value: it leaves the loop once.
-            d_projected = None if d_projected is d_recurrent else d_projected
+            pairs = zip(jax.tree.leaves(d_projected), jax.tree.leaves(d_recurrent), strict=True)
+            d_projected = [None if dp is dr else dp for dp, dr in pairs]
             return (*d, _add(d_fresh, _add(by_finish[2], by_hidden[1]))), (d_projected, d_recurrent)
 
         first = jax.tree.map(jnp.zeros_like, params), d_unrolled.carry, jax.tree.map(jnp.zeros_like, fresh)
@@ -155,10 +159,11 @@ class _Loop:
         (d_params, d_carry, d_fresh), (d_projected, d_recurrent) = jax.lax.scan(
             step, first, read, reverse=not self.reverse
         )
-        d_projected = d_recurrent if d_projected is None else d_projected
+        dr, structure = jax.tree.flatten(d_recurrent)
+        d_projected = structure.unflatten([r if p is None else p for p, r in zip(d_projected, dr, strict=True)])
         hidden = self.cell.hidden(jax.vmap(self.start, (0, None, 0))(kept.carry, fresh, steps))
-        H_prev, dR = (x.reshape(-1, x.shape[-1]) for x in (hidden, d_recurrent))
-        d_kernel = dot(H_prev.T, dR, self.cell.dtype)
+        H_prev, *dR = (x.reshape(-1, x.shape[-1]) for x in (hidden, *dr))
+        d_kernel = structure.unflatten([dot(H_prev.T, part, self.cell.dtype) for part in dR])
         no_gradient = jax.tree.map(lambda x: np.zeros(x.shape, jax.dtypes.float0), steps)  # JAX's own, for booleans
         return d_kernel, d_params, d_carry, d_fresh, no_gradient._replace(projected=d_projected)
 
