@@ -20,7 +20,7 @@ from absl import flags
 
 from experiments import flagfiles
 from experiments.flagfiles import Token
-from seqlab.core.errors import DataError, SeqlabError, unknown_name
+from seqlab.core.errors import SeqlabError, unknown_name
 
 # The flags that the functions below define belong to the modules that call them.
 flags.disclaim_key_flags()
@@ -292,7 +292,7 @@ def define_enum(
     return flags.DEFINE_flag(flag, flag_values)
 
 
-# Writing and reading the flags of a run --------------------------------------------------------------------------
+# Writing the flags of a run --------------------------------------------------------------------------------------
 
 
 def flags_text(flag_values: flags.FlagValues, modules: Sequence[str]) -> str:
@@ -339,19 +339,3 @@ def _flag_line(flag: flags.Flag) -> str:
 def write_flags(path: str | os.PathLike[str], flag_values: flags.FlagValues, modules: Sequence[str]) -> None:
     """Writes :func:`flags_text` to ``path``; nothing is written where a value is refused."""
     Path(path).write_bytes(flags_text(flag_values, modules).encode("utf-8"))
-
-
-def read_flags(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The names and the unparsed values in a flag file of :func:`write_flags`; the last of several wins.
-
-    Raises:
-        SeqlabError: the file cannot be read, or a line is no flag.
-        DataError: a flag has no value.
-    """
-    values = {}
-    for text, origin in flagfiles.expand_tokens([f"--flagfile={os.fspath(path)}"]):
-        name, equals, value = text.lstrip("-").partition("=")
-        if not equals:
-            raise DataError(f"{origin}: expected --name=value, found {text!r}. Write --{name}=true or --{name}=false.")
-        values[name] = value
-    return values
