@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import jax
+import numpy as np
 
 from seqlab.core.array_types import Carry, Params
 from seqlab.data.batch import Batch
-from seqlab.metrics.accumulate import Metrics, compute
+from seqlab.metrics.accumulate import Metrics, compute, sum_steps
 from seqlab.tasks.base import Task
 
 EvalStep = Callable[[Params, Carry, Batch], tuple[Metrics, Carry]]
@@ -27,9 +28,5 @@ def evaluate_split(task: Task, eval_step: EvalStep, params: Params, split: str) 
     for step in range(batches.batches_per_epoch):
         metrics, carry = eval_step(params, carry, batches.batch(step))
         steps.append(metrics)
-    total = {
-        name: type(first)(*(sum(float(step[name][i]) for step in fetched) for i in range(len(first))))
-        for fetched in [jax.device_get(steps)]
-        for name, first in fetched[0].items()
-    }
+    total = sum_steps(jax.tree.map(lambda *values: np.stack(values), *jax.device_get(steps)))
     return task.scores(compute(total))
