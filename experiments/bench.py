@@ -1,15 +1,23 @@
 """Measures seqlab beside its peers in one process: interleaved, warm, medians, and ratios to each peer.
 
     python -m experiments.bench [--suite=layers|training|length|all] [--json=FILE]
+    python -m experiments.bench --suite=gpu [--json=FILE]
     python -m experiments.bench --suite=layers --cells=lstm --shapes=32x128x128x256 --peers=flax,torch --repeats=20
 
 Peers are the extra ``bench`` of the package; one that is not installed is named as skipped. XLA and PyTorch run on as
 many threads as this process has cores: ``taskset -c 0,1`` in front holds both to two. Where others use the same cores,
 PyTorch's threads wait for each other in vain, and its times say nothing: measure on a quiet machine, or set
-``OMP_WAIT_POLICY=passive``, which costs it a little. Exit status: 0 done; 2 wrong flags.
+``OMP_WAIT_POLICY=passive``, which costs it a little.
+
+The suite ``gpu`` is for a machine with an NVIDIA GPU, and is not among ``all``: microseconds a time step of an LSTM
+under each engine, beside PyTorch with cuDNN. What XLA does with a loop there can be changed from outside; to be tried:
+
+    XLA_FLAGS="--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_graph_min_graph_size=1"
+    XLA_FLAGS="--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true"
+
+Exit status: 0 done; 2 wrong flags, or no such GPU.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,12 +28,20 @@ from absl import flags
 from experiments import command_line
 from experiments.allocator import keep_freed_memory
 from experiments.benchmarks.peers import CELLS, PEERS, why_skipped
-from experiments.command_line import define_enum, define_integer
+from experiments.flag_kinds import define_enum, define_integer
 from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.core.strict_json import to_json
 
 SHAPES = "32x128x128x256,64x64x64x64,8x512x32x128,128x100x256x512,1x1000x64x128,16x1024x128x32"
 
-define_enum("suite", "all", ["layers", "training", "length", "all"], "What to measure.")
+define_enum(
+    "suite",
+    "all",
+    ["layers", "training", "length", "all", "gpu"],
+    "What to measure; gpu, not among all, needs an NVIDIA GPU, and has shapes and engines of its own. XLA_FLAGS to try "
+    "there: --xla_gpu_enable_command_buffer=+WHILE, --xla_gpu_graph_min_graph_size=1, "
+    "--xla_gpu_command_buffer_unroll_loops=true.",
+)
 flags.DEFINE_string("json", "", "File to write the figures to; empty for none.")
 flags.DEFINE_list("shapes", SHAPES, "Shapes of the layers suite: batch x time x inputs x hidden, as in 32x128x128x256.")
 flags.DEFINE_list("cells", list(CELLS), "Cells of the layers and length suites.")
@@ -48,10 +64,14 @@ def main() -> int:
 
     import jax
 
-    from experiments.benchmarks import machine
+    from experiments.benchmarks import gpu_suite, machine
 
     check_engines(values.engines, values.cells)
-    skipped = why_skipped(values.peers, jax.default_backend())
+    if values.suite == "gpu":
+        check_gpu()
+        skipped = gpu_suite.why_skipped(values.peers)
+    else:
+        skipped = why_skipped(values.peers, jax.default_backend())
     peers = [name for name in values.peers if name not in skipped]
     if "torch" in peers:
         machine.set_torch_threads()
@@ -62,11 +82,12 @@ def main() -> int:
         "layers": lambda: run_layers(shapes, values.cells, values.engines, peers, values.repeats),
         "training": lambda: run_training(values.engines, peers, values.repeats),
         "length": lambda: run_length(lengths, values.cells, values.engines, values.repeats),
+        "gpu": lambda: run_gpu(values.repeats, torch_device="cuda" if "torch" in peers else None),
     }
-    for name in suites if values.suite == "all" else [values.suite]:
+    for name in [name for name in suites if name != "gpu"] if values.suite == "all" else [values.suite]:
         report[name] = suites[name]()
         if values.json:
-            Path(values.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            Path(values.json).write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
@@ -108,13 +129,20 @@ def check_names(kind: str, names: Sequence[str], known: Iterable[str], *, may_be
 def check_engines(engines: Sequence[str], cells: Sequence[str]) -> None:
     """Engines are known, and can unroll the cells."""
     from seqlab.cells import make_cell
-    from seqlab.engines import ENGINES
     from seqlab.engines.select import resolve_engine
 
-    check_names("engine", engines, [*ENGINES, "auto"])
     for cell in cells:
         for engine in engines:
             resolve_engine(engine, make_cell(cell, 1))
+    check_names("engine", engines, engines)
+
+
+def check_gpu() -> None:
+    """JAX computes on an NVIDIA GPU."""
+    from seqlab.engines.select import platform
+
+    if platform() != "cuda":
+        raise SeqlabError(f"--suite=gpu: expected an NVIDIA GPU; JAX found none, and runs on {platform()} here.")
 
 
 # Running and printing --------------------------------------------------------------------------------------------
@@ -186,6 +214,23 @@ def run_length(lengths: Sequence[int], cells: Sequence[str], engines: Sequence[s
         print(_line([row["cell"], row["engine"], f"stream traces: {row['stream_traces']}"], head))
         for values in _by_length(row):
             print(_line([], values), flush=True)
+    return rows
+
+
+def run_gpu(repeats: int, torch_device: str | None) -> list[Any]:
+    """The gpu suite."""
+    from experiments.benchmarks import gpu_suite, timing
+
+    names = [*(f"{timing.OURS}{engine}" for engine in gpu_suite.ENGINES), *(["torch"] if torch_device else [])]
+    print(f"\nAn LSTM layer: microseconds a time step of all models; {repeats} turns")
+    print(_line(["B x T x H", "models", "pass"], names))
+    rows = []
+    for row in gpu_suite.measure(repeats, torch_device=torch_device):
+        rows.append(row)
+        left = ["x".join(map(str, row["shape"])), str(row["models"]), row["pass"]]
+        print(_line(left, [_number(row["microseconds_a_step"].get(name)) for name in names]), flush=True)
+        for name, why in row["failed"].items():
+            print(f"  {name}: {why}")
     return rows
 
 

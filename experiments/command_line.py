@@ -2,11 +2,9 @@
 
 :func:`run` stands in for ``absl.app.run``. Errors name their place (``file:row`` where a flag stood in a flag file) and
 are printed in a line or two without a traceback; parsing imports nothing heavy, so they come at once. Flags are defined
-with absl, numbers through :func:`define_float` and :func:`define_integer`, which refuse what is not finite or out of
-bounds. No flag of ours has the value None, because a flag file cannot say None: use "" or 0 and say so in the help.
+with absl and :mod:`experiments.flag_kinds`.
 """
 
-import math
 import os
 import re
 import signal
@@ -20,17 +18,24 @@ from absl import flags
 
 from experiments import flagfiles
 from experiments.flagfiles import Token
-from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.core.errors import SeqlabError
 
-# The flags that the functions below define belong to the modules that call them.
-flags.disclaim_key_flags()
+HELP_ON_FILES = """
+--flagfile=FILE stands for the flags in a file, one --name=value a line; of a flag given twice the last value holds.
+--helpfull lists the flags of the libraries too."""
 
+# What absl takes for true or false.
+_TRUTH_VALUES = ("true", "t", "1", "false", "f", "0")
 
 # Running ---------------------------------------------------------------------------------------------------------
 
 
 def run(
-    main: Callable[[], int | None], argv: Sequence[str] | None = None, *, flag_values: flags.FlagValues = flags.FLAGS
+    main: Callable[..., int | None],
+    argv: Sequence[str] | None = None,
+    *,
+    positional: str = "",
+    flag_values: flags.FlagValues = flags.FLAGS,
 ) -> NoReturn:
     """Parses the command line, calls ``main`` and exits with the status that it returns (None counts as 0).
 
@@ -39,15 +44,16 @@ def run(
     flags of our own modules, ``--helpfull`` those of the libraries too, and both exit with 0.
 
     Args:
-        main: what to run; it reads the parsed flags, and is best where heavy modules are imported.
+        main: what to run; it gets the positional arguments, reads the parsed flags, and is best where heavy modules
+            are imported.
         argv: the program's name and its arguments; ``sys.argv`` by default.
+        positional: see :func:`parse`.
         flag_values: where the flags are defined.
     """
     argv = list(sys.argv if argv is None else argv)
     program = Path(argv[0]).stem
     try:
-        parse(argv, flag_values)
-        status = main() or 0
+        status = main(*parse(argv, flag_values, positional=positional)) or 0
     except SeqlabError as error:
         status = _fail(program, str(error))
     except BrokenPipeError:
@@ -69,8 +75,24 @@ def _fail(program: str, message: str) -> int:
     return 2
 
 
-def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
+def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS, *, positional: str = "") -> list[str]:
     """Sets ``flag_values`` from the command line, with flag files expanded (see :mod:`experiments.flagfiles`).
+
+    A flag file holds flags alone, so positional arguments stand on the command line. Those that look like a flag whose
+    dashes were forgotten are refused, as ``seed`` and ``seed=1``; behind a lone ``--`` everything is positional.
+
+    >>> values = flags.FlagValues()
+    >>> _ = flags.DEFINE_integer("seed", 0, "Seed.", flag_values=values)
+    >>> parse(["report", "runs/a", "--seed=3", "runs/b"], values, positional="run folders")
+    ['runs/a', 'runs/b']
+
+    Args:
+        argv: the program's name and its arguments.
+        flag_values: where the flags are defined.
+        positional: what the program's positional arguments are, in the plural; "" for a program that takes none.
+
+    Returns:
+        The positional arguments.
 
     Raises:
         SeqlabError: a flag is unknown, lacks its value or has a wrong one, an argument is left over, or a flag file
@@ -84,8 +106,10 @@ def parse(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> N
         left_over = flag_values([argv[0], *(token.text for token in tokens)])[1:]
     except (flags.Error, ValueError) as error:
         raise _explained(error, tokens) from error
-    if left_over:
-        raise SeqlabError(_why_left_over(left_over[0], tokens, flag_values))
+    for argument in left_over:
+        if problem := _why_left_over(argument, tokens, flag_values, positional):
+            raise SeqlabError(problem)
+    return left_over
 
 
 def _name(token: Token) -> str:
@@ -134,18 +158,24 @@ def _explained(error: Exception, tokens: list[Token]) -> SeqlabError:
     return SeqlabError(f"{origin}: {message}" if origin else message)
 
 
-def _why_left_over(first: str, tokens: list[Token], flag_values: flags.FlagValues) -> str:
-    """The message for an argument that is no flag and no flag's value, with its likely cause."""
-    found = f"expected only flags (--name=value), found the argument {first!r}"
+def _why_left_over(argument: str, tokens: list[Token], flag_values: flags.FlagValues, positional: str) -> str:
+    """What is wrong with an argument that is no flag and no flag's value, and its likely cause; "" where nothing is."""
+    expected = f"flags (--name=value) and {positional}" if positional else "only flags (--name=value)"
+    found = f"expected {expected}, found the argument {argument!r}"
     pairs = pairwise([Token(""), *tokens])
-    behind = (b for b, token in pairs if token.text == first and not _is_bare(b, flag_values, boolean=False))
+    behind = (b for b, token in pairs if token.text == argument and not _is_bare(b, flag_values, boolean=False))
     before = next(behind, Token(""))
-    if before.text == "--" or first.startswith("--"):
-        return f"{found} behind '--', which ends the flags. Remove the '--'."
-    if _is_bare(before, flag_values, boolean=True):
+    texts = [token.text for token in tokens]
+    if argument.startswith("--") or ("--" in texts and argument not in texts[: texts.index("--")]):
+        return "" if positional else f"{found} behind '--', which ends the flags. Remove the '--'."
+    if _is_bare(before, flag_values, boolean=True) and (not positional or argument.lower() in _TRUTH_VALUES):
         name = _name(before)
-        return f"{found} behind --{name}, which is true or false; did you mean '--{name}={first}' or '--no{name}'?"
-    bare = first.lstrip("-–—")
+        return f"{found} behind --{name}, which is true or false; did you mean '--{name}={argument}' or '--no{name}'?"
+    bare = argument.lstrip("-–—")
+    if positional:
+        if bare.partition("=")[0] in flag_values or bare != argument:
+            return f"{found}; did you mean '--{bare}'? A path of that name is './{argument}'."
+        return ""
     if "=" in bare or bare in flag_values:
         return f"{found}; did you mean '--{bare}'?"
     return f"{found}. Remove it, or quote the value that it belongs to."
@@ -175,167 +205,11 @@ def _define_help(flag_values: flags.FlagValues) -> None:
         usage = (sys.modules["__main__"].__doc__ or "").strip()
         # absl files the flags of the program itself under the name that it was started with.
         own = [m for m in flag_values.flags_by_module_dict() if m.startswith("experiments.") or m == sys.argv[0]]
-        return "\n".join([usage, *map(flag_values.module_help, sorted(own))])
+        own = sorted(module for module in own if module != __name__)
+        return "\n".join([usage, *map(flag_values.module_help, own), HELP_ON_FILES])
 
     for name, help_text, text in [
         ("help", "Print the flags of this program and exit.", own_help),
         ("helpfull", "Print all flags, those of the libraries too, and exit.", flag_values.get_help),
     ]:
         flags.DEFINE_flag(_HelpFlag(name, help_text, text), flag_values, __name__)
-
-
-# Defining flags --------------------------------------------------------------------------------------------------
-
-
-def _within(noun: str, low: float | None, high: float | None) -> str:
-    """The bounds in words: they stand in the help and in the error."""
-    if low is not None and high is not None:
-        return f"{noun} in [{low}, {high}]"
-    if low is not None:
-        return f"{noun} >= {low}"
-    return noun if high is None else f"{noun} <= {high}"
-
-
-class _FloatParser(flags.FloatParser):
-    """absl's parser, without nan and infinities."""
-
-    def __init__(self, low: float | None, high: float | None):
-        super().__init__(low, high)
-        self.syntactic_help = _within("a finite number", low, high)
-
-    def parse(self, argument: str | float) -> float:
-        try:
-            value = self.convert(argument)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value) or self.is_outside_bounds(value):
-            raise ValueError(f"expected {self.syntactic_help}; got {argument!r}")
-        return value
-
-
-class _IntegerParser(flags.IntegerParser):
-    """absl's parser, with a message in plain words."""
-
-    def __init__(self, low: int | None, high: int | None):
-        super().__init__(low, high)
-        self.syntactic_help = _within("an integer", low, high)
-
-    def parse(self, argument: str | int) -> int:
-        try:
-            value = self.convert(argument)
-        except ValueError:
-            value = None
-        if value is None or self.is_outside_bounds(value):
-            raise ValueError(f"expected {self.syntactic_help}; got {argument!r}")
-        return value
-
-
-class _EnumParser(flags.EnumParser):
-    """absl's parser, which suggests the nearest name."""
-
-    def __init__(self, kind: str, known: Sequence[str]):
-        super().__init__(known)
-        self.kind = kind
-
-    def parse(self, argument: str) -> str:
-        if argument not in self.enum_values:
-            raise unknown_name(self.kind, argument, self.enum_values)
-        return argument
-
-
-def define_float(
-    name: str,
-    default: float,
-    help: str,  # noqa: A002
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    flag_values: flags.FlagValues = flags.FLAGS,
-) -> flags.FlagHolder[float]:
-    """Defines a flag whose value is a finite number in [low, high]; the help shows the bounds.
-
-    >>> values = flags.FlagValues()
-    >>> rate = define_float("rate", 0.1, "Share of units dropped.", 0.0, 1.0, flag_values=values)
-    >>> _ = values(["run", "--rate=1.5"])
-    Traceback (most recent call last):
-    absl.flags._exceptions.IllegalFlagValueError: flag --rate=1.5: expected a finite number in [0.0, 1.0]; got '1.5'
-    """
-    serializer = flags.ArgumentSerializer()
-    return flags.DEFINE(_FloatParser(low, high), name, default, help, flag_values, serializer)
-
-
-def define_integer(
-    name: str,
-    default: int,
-    help: str,  # noqa: A002
-    low: int | None = None,
-    high: int | None = None,
-    *,
-    flag_values: flags.FlagValues = flags.FLAGS,
-) -> flags.FlagHolder[int]:
-    """Defines a flag whose value is an integer in [low, high]; the help shows the bounds."""
-    serializer = flags.ArgumentSerializer()
-    return flags.DEFINE(_IntegerParser(low, high), name, default, help, flag_values, serializer)
-
-
-def define_enum(
-    name: str,
-    default: str,
-    known: Sequence[str],
-    help: str,  # noqa: A002
-    *,
-    flag_values: flags.FlagValues = flags.FLAGS,
-) -> flags.FlagHolder[str]:
-    """Defines a flag whose value is one of the ``known`` names; the error for another suggests the nearest."""
-    flag = flags.EnumFlag(name, default, help, known)
-    flag.parser = _EnumParser(f"--{name}", known)
-    return flags.DEFINE_flag(flag, flag_values)
-
-
-# Writing the flags of a run --------------------------------------------------------------------------------------
-
-
-def flags_text(flag_values: flags.FlagValues, modules: Sequence[str]) -> str:
-    """A flag file with the value of every flag that ``modules`` define, in the order of their definition.
-
-    ``--flagfile`` on it gives the very same values again: each line is read back before it is accepted, and a value
-    that a flag file cannot hold is refused.
-
-    Raises:
-        SeqlabError: a module defines no flag, or a value is None, holds a line break, `` #`` or `` //``, ends in white
-            space or a backslash, stands in quotes, or is that of a flag that may be given several times.
-    """
-    lines = []
-    for module in modules:
-        defined = flag_values.get_flags_for_module(module)
-        if not defined:
-            raise unknown_name("module with flags", module, flag_values.flags_by_module_dict())
-        lines += [_flag_line(flag) for flag in defined]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _flag_line(flag: flags.Flag) -> str:
-    def refuse(why: str) -> SeqlabError:
-        return SeqlabError(f"flag --{flag.name}: the value {flag.value!r} cannot be written to a flag file: {why}")
-
-    if flag.value is None:
-        raise refuse("a file cannot say None. Give the flag another default.")
-    if isinstance(flag, flags.MultiFlag):
-        raise refuse("values given again later would add to it. Define the flag as a list.")
-    if flag.boolean:
-        return f"--{flag.name}={'true' if flag.value else 'false'}"
-    value = flag.serializer.serialize(flag.value) if flag.serializer else str(flag.value)
-    line = f"--{flag.name}={value}"
-    try:
-        kept = flagfiles.parse_line(line, "read back") == line and flag.parser.parse(value) == flag.value
-        line.encode("utf-8")
-    except ValueError as error:
-        raise refuse(f"{error}") from error
-    if not kept:
-        raise refuse("it would be read back as another value. Remove the white space at its ends.")
-    return line
-
-
-def write_flags(path: str | os.PathLike[str], flag_values: flags.FlagValues, modules: Sequence[str]) -> None:
-    """Writes :func:`flags_text` to ``path``; nothing is written where a value is refused."""
-    Path(path).write_bytes(flags_text(flag_values, modules).encode("utf-8"))

@@ -6,7 +6,7 @@ Only this folder defines flags; the library takes plain arguments. No default is
 
 from absl import flags
 
-from experiments.command_line import define_enum, define_float, define_integer
+from experiments.flag_kinds import define_enum, define_float, define_integer
 
 flags.DEFINE_string("task", "language_model", "What is learned; a name in experiments.task_table.TASKS.")
 define_integer("seed", 0, "Seed of params, order of data and dropout.", low=0, high=2**31 - 1)
@@ -20,19 +20,33 @@ define_integer("min_count", 1, "Tokens that occur less often in the training spl
 define_integer("batch_size", 32, "Rows of a training batch: parallel streams of a text.", low=1)
 define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
 define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
+define_integer("sequence_length", 100, "Steps of a generated sequence, or of the wait in it.", low=1)
 
 # Model
 flags.DEFINE_string("cell", "lstm", "The recurrent cell; a name in seqlab.cells.CELLS.")
 define_integer("hidden_size", 128, "Width of each recurrent layer and direction.", low=1)
 define_integer("num_layers", 1, "Number of recurrent layers.", low=1)
-flags.DEFINE_boolean("residual", False, "Whether a recurrent layer's inputs are added to its outputs.")
+define_enum(
+    "skip_connections",
+    "none",
+    ["none", "residual", "dense"],
+    "Around recurrent layers: a layer's inputs added to its outputs, or every layer seen from both ends.",
+)
+flags.DEFINE_boolean("learned_carry", False, "Whether the first state of recurrent layers is learned.")
+define_float("zoneout_rate", 0.0, "Share of the recurrent state that keeps its value at a step.", 0.0, 1.0)
 define_integer("embedding_size", 64, "Width of the embedding.", low=1)
 flags.DEFINE_boolean("tied_embeddings", False, "Whether the embedding is the output layer too.")
-flags.DEFINE_string("engine", "auto", "How cells are unrolled over time; a name in seqlab.engines.ENGINES, or auto.")
+flags.DEFINE_string(
+    "engine", "auto", "How cells are unrolled over time; a name in seqlab.engines.ENGINES, truncated:64, or auto."
+)
 define_enum("precision", "float32", ["float32", "bfloat16"], "Type of the factors of matrix products.")
+define_integer("chrono_steps", 0, "Longest memory that gates start with (chrono); 0 for the cell's own start.", low=0)
 
 # Loss
 define_float("dropout_rate", 0.0, "Share of elements dropped before, between and after recurrent layers.", 0.0, 0.99)
+flags.DEFINE_boolean("variational_dropout", False, "Whether dropout drops the same at all steps of a sequence.")
+define_float("state_dropout_rate", 0.0, "Share of the recurrent state dropped for a whole sequence.", 0.0, 0.99)
+define_float("weight_drop_rate", 0.0, "Share of the recurrent kernels' elements dropped for a batch.", 0.0, 0.99)
 define_float("label_smoothing", 0.0, "Share of the target's probability spread over all classes.", 0.0, 0.99)
 
 # Optimizer

@@ -6,6 +6,7 @@ from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper, Task
 from seqlab.tasks.language_model import LanguageModelConfig
+from seqlab.tasks.whole_sequences import SequenceConfig
 from seqlab.train import TrainConfig
 
 
@@ -15,9 +16,13 @@ def recurrent_config(values: flags.FlagValues) -> RecurrentConfig:
         cell=values.cell,
         hidden_size=values.hidden_size,
         num_layers=values.num_layers,
-        residual=values.residual,
+        skip_connections=values.skip_connections,
+        variational_dropout=values.variational_dropout,
+        zoneout_rate=values.zoneout_rate,
+        learned_carry=values.learned_carry,
         engine=values.engine,
         precision=values.precision,
+        chrono_steps=values.chrono_steps,
     )
 
 
@@ -36,9 +41,26 @@ def language_model_config(values: flags.FlagValues) -> LanguageModelConfig:
     )
 
 
+def sequence_config(values: flags.FlagValues) -> SequenceConfig:
+    """A model of generated sequences."""
+    return SequenceConfig(
+        sequence_length=values.sequence_length,
+        embedding_size=values.embedding_size,
+        recurrent=recurrent_config(values),
+        batch_size=values.batch_size,
+        eval_batch_size=values.eval_batch_size,
+        seed=values.seed,
+    )
+
+
 def hyper(values: flags.FlagValues) -> Hyper:
     """Numbers of the loss."""
-    return Hyper(dropout_rate=values.dropout_rate, label_smoothing=values.label_smoothing)
+    return Hyper(
+        dropout_rate=values.dropout_rate,
+        label_smoothing=values.label_smoothing,
+        state_dropout_rate=values.state_dropout_rate,
+        weight_drop_rate=values.weight_drop_rate,
+    )
 
 
 def optimizer_config(values: flags.FlagValues) -> OptimizerConfig:

@@ -3,23 +3,24 @@
     python -m experiments.predict --run_dir=D --mode=sample --prompt='ROMEO:' --num_tokens=200 --temperature=0.7
     python -m experiments.predict --run_dir=D --mode=complete --prompt='to be or n'
     python -m experiments.predict --run_dir=D --mode=score --input=FILE        (or - for standard input)
+    python -m experiments.predict --run_dir=D --input=FILE       (tasks of generated sequences: an answer to each line)
 
 The params are those of the best checkpoint. Exit status: 0 done; 2 wrong flags or input.
 """
 
-import json
 import sys
 from pathlib import Path
 
 from absl import flags
 
 from experiments import command_line, run_folder
-from experiments.command_line import define_float, define_integer
+from experiments.flag_kinds import define_float, define_integer
 from experiments.task_table import task_entry
 from seqlab.core.errors import RunFolderError, SeqlabError, unknown_name
+from seqlab.core.strict_json import to_json
 from seqlab.data.loaders.text import decode_text, read_text
 
-flags.DEFINE_string("mode", "", "What to do: for a language model sample (the default), complete or score.")
+flags.DEFINE_string("mode", "", "What to do; a language model can sample (the default), complete and score.")
 flags.DEFINE_string("input", "", "A UTF-8 file with one prompt or text a line, or - for standard input.")
 flags.DEFINE_string("prompt", "", "One prompt, instead of --input; \\n in it stands for a line's end.")
 define_integer("num_tokens", 0, "Length of a sample (0: 200), or the longest completion (0: 24).", low=0)
@@ -57,7 +58,7 @@ def main() -> int:
     if mode == "score" and lines is None:
         raise SeqlabError("--mode=score needs texts: name a file with --input, or - for standard input.")
     for answer in predictors[mode]([""] if lines is None else lines):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(to_json(answer, ensure_ascii=False), flush=True)
     return 0
 
 

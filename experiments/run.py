@@ -95,7 +95,7 @@ def _train(
     pace = PaceMeter()
     with (
         JsonLines(folder / "metrics.jsonl", first_step) as lines,
-        TensorBoard(folder / "tensorboard") as board,
+        TensorBoard(folder / "tensorboard", first_step) as board,
         ProgressDisplay(config.num_steps, first_step, task.unit, task.headline) as progress,
     ):
         fitted = fit(
@@ -140,6 +140,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
     """Plots the learning curve; says what came out, or why it stopped."""
     import jax
 
+    from seqlab.report.distance import plot_run
     from seqlab.report.plots import plot_learning_curve
 
     plot_learning_curve(folder / "metrics.jsonl", folder / "plots" / "learning_curve.png", task.headline, summary)
@@ -150,6 +151,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
     if fitted.status == "interrupted":
         print(f"interrupted at step {summary['steps']}; the same command with --run_dir={folder} goes on.")
         return
+    plot_run(summary, folder / "plots" / "accuracy_by_distance.png")
     sample = task.show(fitted.best_params, jax.random.key(0))
     (folder / "predictions").mkdir(exist_ok=True)
     (folder / "predictions" / "sample.txt").write_text(sample, encoding="utf-8")

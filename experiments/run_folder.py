@@ -20,7 +20,9 @@ from typing import Any
 from absl import flags
 
 from experiments import command_line, flag_definitions
+from experiments.flags_text import flags_text, write_flags
 from seqlab.core.errors import RunFolderError
+from seqlab.core.strict_json import to_json
 
 flags.DEFINE_string("run_dir", "", "Folder of the run; by default a new one, runs/<name of the flag file>-<time>.")
 
@@ -73,7 +75,7 @@ def claim(folder: Path, values: flags.FlagValues) -> None:
     """Makes the folder and writes flags.txt, where it is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "flags.txt").exists():
-        command_line.write_flags(folder / "flags.txt", values, IDENTITY)
+        write_flags(folder / "flags.txt", values, IDENTITY)
 
 
 def read_values(folder: Path) -> flags.FlagValues:
@@ -93,9 +95,9 @@ def read_values(folder: Path) -> flags.FlagValues:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON, whole or not at all."""
+    """Writes JSON, whole or not at all; see ``to_json``."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.write_text(to_json(content, indent=2) + "\n", encoding="utf-8")
     part.replace(path)
 
 
@@ -124,7 +126,7 @@ def write_provenance(path: Path, seed: int, checksums: dict[str, str]) -> None:
 
 def _as_text(values: flags.FlagValues) -> dict[str, str]:
     """Every flag of a run, as it would be written; a flag that a run's flags.txt has not has its default."""
-    lines = command_line.flags_text(values, IDENTITY).removesuffix("\n").split("\n")
+    lines = flags_text(values, IDENTITY).removesuffix("\n").split("\n")
     return {name.removeprefix("--"): value for name, _, value in (line.partition("=") for line in lines)}
 
 

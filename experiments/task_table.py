@@ -56,8 +56,47 @@ def _language_model_predictors(
     return text_predictors(run, folder, checkpoints, asked)
 
 
+class Generated(NamedTuple):
+    """Data that are made while they are read: there is no file and no checksum."""
+
+    description: str
+    checksums: dict[str, str]
+
+
+def _no_data(values: flags.FlagValues) -> Generated:
+    if values.dataset != "builtin":
+        raise SeqlabError(
+            f"--dataset={values.dataset}: the task {values.task} makes its own rows; expected --dataset=builtin. "
+            "Leave the flag out."
+        )
+    return Generated(f"generated rows of the task {values.task}, --sequence_length={values.sequence_length}", {})
+
+
+def _make_sequence_task(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import sequence_config
+    from seqlab.tasks.table import make_problem
+    from seqlab.tasks.whole_sequences import make_task
+
+    del data
+    return make_task(make_problem(values.task, sequence_config(values)))
+
+
+def _sequence_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_sequences import sequence_predictors
+
+    return sequence_predictors(run, folder, checkpoints, asked)
+
+
+_SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _sequence_predictors)
+
 TASKS: dict[str, TaskEntry] = {
     "language_model": TaskEntry(_load_text, _make_language_model, _language_model_predictors),
+    "adding": _SEQUENCES,
+    "agreement": _SEQUENCES,
+    "copy_memory": _SEQUENCES,
+    "temporal_order": _SEQUENCES,
 }
 
 

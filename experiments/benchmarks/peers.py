@@ -47,13 +47,20 @@ def why_skipped(names: Iterable[str], backend: str) -> dict[str, str]:
     """
     skipped = {}
     for name in names:
-        try:
-            importlib.import_module(PEERS[name].module)
-        except ImportError as error:
-            install = f"pip install '{PEERS[name].distribution}' adds it"
-            missing = isinstance(error, ModuleNotFoundError) and error.name == PEERS[name].module
-            skipped[name] = f"not installed; {install}" if missing else f"cannot be imported: {error}"
-        else:
-            if name == "torch" and backend != "cpu":
-                skipped[name] = f"measured on the CPU alone, and JAX computes on {backend}"
+        why = why_not_there(name)
+        if not why and name == "torch" and backend != "cpu":
+            why = f"measured on the CPU alone, and JAX computes on {backend}"
+        if why:
+            skipped[name] = why
     return skipped
+
+
+def why_not_there(name: str) -> str:
+    """Why this peer cannot be imported; empty where it can."""
+    try:
+        importlib.import_module(PEERS[name].module)
+    except ImportError as error:
+        install = f"pip install '{PEERS[name].distribution}' adds it"
+        missing = isinstance(error, ModuleNotFoundError) and error.name == PEERS[name].module
+        return f"not installed; {install}" if missing else f"cannot be imported: {error}"
+    return ""

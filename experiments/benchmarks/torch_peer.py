@@ -11,23 +11,37 @@ LAYERS = {"vanilla": "RNN", "gru": "GRU", "lstm": "LSTM"}
 
 
 def layer_call(
-    cell_name: str, inputs: np.ndarray, weights: np.ndarray, hidden_size: int, *, backward: bool
+    cell_name: str,
+    inputs: np.ndarray,
+    weights: np.ndarray,
+    hidden_size: int,
+    *,
+    backward: bool,
+    device: str = "cpu",
+    num_models: int = 1,
 ) -> Callable[[], object]:
-    """A call of one layer on ``inputs`` [B, T, D]; see ``layer_suite``."""
+    """A call of one layer on ``inputs`` [B, T, D], or of many, one after the other; see ``layer_suite``."""
     torch: Any = importlib.import_module("torch")
-    rnn = getattr(torch.nn, LAYERS[cell_name])(inputs.shape[-1], hidden_size, batch_first=True)
-    x = torch.from_numpy(inputs).requires_grad_(backward)
-    w = torch.from_numpy(weights)
-    by = [*rnn.parameters(), x]
+    layer = getattr(torch.nn, LAYERS[cell_name])
+    rnns = [layer(inputs.shape[-1], hidden_size, batch_first=True).to(device) for _ in range(num_models)]
+    x = torch.from_numpy(inputs).to(device).requires_grad_(backward)
+    w = torch.from_numpy(weights).to(device)
 
     def forward() -> object:
         with torch.no_grad():
-            return rnn(x)[0]
+            return [rnn(x)[0] for rnn in rnns]
 
     def forward_with_backward() -> object:
-        return torch.autograd.grad((rnn(x)[0] * w).sum(), by)
+        return [torch.autograd.grad((rnn(x)[0] * w).sum(), [*rnn.parameters(), x]) for rnn in rnns]
 
-    return forward_with_backward if backward else forward
+    run = forward_with_backward if backward else forward
+
+    def run_and_wait() -> object:
+        results = run()
+        torch.cuda.synchronize()
+        return results
+
+    return run if device == "cpu" else run_and_wait
 
 
 def training_call(

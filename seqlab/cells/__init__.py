@@ -1,6 +1,9 @@
 """Recurrent cells: one step of a recurrence each, one file a kin."""
 
 from seqlab.cells.base import Cell
+from seqlab.cells.conv_gru import ConvGRUCell
+from seqlab.cells.conv_lstm import ConvLSTMCell
+from seqlab.cells.convolutional import ConvolutionalCell
 from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
 from seqlab.cells.gru_layer_norm import LayerNormGRUCell
 from seqlab.cells.linear import LinearCell
@@ -17,10 +20,16 @@ from seqlab.cells.qrnn import QRNNCell
 from seqlab.cells.table import CELLS, make_cell
 from seqlab.cells.vanilla import VanillaCell
 from seqlab.cells.vanilla_residual import ResidualVanillaCell
+from seqlab.cells.variational import drop_features, variational_mask, with_state_mask
+from seqlab.cells.weight_drop import drop_weights
+from seqlab.cells.zoneout import ZoneoutCell, zoneout_noise
 
 __all__ = [
     "CELLS",
     "Cell",
+    "ConvGRUCell",
+    "ConvLSTMCell",
+    "ConvolutionalCell",
     "CoupledLSTMCell",
     "GRUCell",
     "LRUCarry",
@@ -39,5 +48,11 @@ __all__ = [
     "ResetBeforeGRUCell",
     "ResidualVanillaCell",
     "VanillaCell",
+    "ZoneoutCell",
+    "drop_features",
+    "drop_weights",
     "make_cell",
+    "variational_mask",
+    "with_state_mask",
+    "zoneout_noise",
 ]

@@ -6,18 +6,23 @@ one inside the step: the product of the hidden state with the recurrent kernel, 
 
     project: inputs [..., F] -> projected [..., G]
     step:    carry, projected [B, G] -> carry, output [B, H]
-             = combine(carry, projected, hidden(carry) @ recurrent_kernel)
+             = combine(carry, projected, recurrent_input(params, carry) @ recurrent_kernel)
+
+Nothing is drawn inside a step. What is random in training is drawn before, and comes in as data: dropped weights and a
+``state_mask`` in the params, masks of dropout and zoneout with the inputs. So every engine runs the same.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from seqlab.cells.initializers import Initializer
 from seqlab.core.array_types import Array, Carry, Float, Key, Params
 from seqlab.core.precision import dot
+from seqlab.core.trees import named_leaves
 
 ParamSpec = tuple[Initializer, tuple[int, ...]]
 # One array [..., G], or one [..., G / n] for each of n parts.
@@ -28,24 +33,55 @@ class Cell(nn.RNNCellBase):
     """A recurrent cell; a subclass gives ``param_specs`` and ``combine``, and what else differs from the defaults here.
 
     Attributes:
-        features: width H of the output.
+        features: width H of the state, and of the output unless ``output_size`` says otherwise.
         dtype: type of the factors of matrix products, None for the params' own; see ``seqlab.core.precision``.
         param_dtype: type of params and state.
+        learned_carry: whether the state before the first step, and after a reset, is a parameter: for each leaf of the
+            carry one [H], ``initial_c`` and ``initial_h`` or ``initial_carry``, zeros at first; all sequences share it.
     """
 
     features: int
     dtype: Any = None
     param_dtype: Any = jnp.float32
+    learned_carry: bool = False
 
-    num_feature_axes: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
     # Into how many arrays of equal width ``combine`` wants each of the two products cut: XLA makes tight loops of
     # activations over arrays of their own, and slow ones over slices of an array.
     num_parts: ClassVar[int] = 1
 
+    @property
+    def has_one_product(self) -> bool:
+        """Whether the step is ``combine`` after one product with ``recurrent_kernel``, as engines may lay it out."""
+        return type(self).step is Cell.step
+
+    @property
+    def num_feature_axes(self) -> int:
+        """Axes of an input behind batch and time: more than one for cells over space."""
+        return 1
+
+    @property
+    def output_size(self) -> int:
+        """Width of the output."""
+        return self.features
+
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
-        """The initializer and shape of every parameter, by name, for inputs of width ``num_features``."""
+        """The initializer and shape of every parameter of a step, by name, for inputs of width ``num_features``."""
         raise NotImplementedError
+
+    @nn.nowrap
+    def carry_specs(self) -> Mapping[str, ParamSpec]:
+        """Initializer and shape of each leaf of a learned initial state, in the carry's order; none without one."""
+        if not self.learned_carry:
+            return {}
+        carry = jax.eval_shape(lambda: self.initialize_carry(jax.random.key(0), (1,) * (1 + self.num_feature_axes)))
+        leaves = named_leaves(carry)
+        return {f"initial_{name or 'carry'}": (nn.initializers.zeros, leaf.shape[-1:]) for name, leaf in leaves.items()}
+
+    @nn.nowrap
+    def all_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
+        """``param_specs`` and ``carry_specs``: every parameter."""
+        return {**self.param_specs(num_features), **self.carry_specs()}
 
     @nn.nowrap
     def project(self, params: Params, inputs: Float[Array, "*B F"]) -> Float[Array, "*B G"]:
@@ -56,6 +92,16 @@ class Cell(nn.RNNCellBase):
     def hidden(self, carry: Carry) -> Float[Array, "*B H"]:
         """The part of the carry that the recurrent kernel is applied to."""
         return carry
+
+    @nn.nowrap
+    def recurrent_input(self, params: Params, carry: Carry) -> Float[Array, "*B H"]:
+        """What the recurrent kernel is applied to: ``hidden``, times ``params["state_mask"]`` [B, H] if there is one.
+
+        The mask is variational dropout on the state (Gal and Ghahramani, 2016). What a cell adds to or keeps of its
+        state by other ways than the product, a GRU's z * h, is not masked.
+        """
+        hidden = self.hidden(carry)
+        return hidden * params["state_mask"] if "state_mask" in params else hidden
 
     @nn.nowrap
     def cut(self, gates: Float[Array, "*B G"]) -> Gates:
@@ -72,7 +118,7 @@ class Cell(nn.RNNCellBase):
     @nn.nowrap
     def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:
         """One time step from projected inputs; the equation stands in the class."""
-        recurrent = dot(self.hidden(carry), params["recurrent_kernel"], self.dtype)
+        recurrent = dot(self.recurrent_input(params, carry), params["recurrent_kernel"], self.dtype)
         return self.combine(params, carry, self.cut(projected), self.cut(recurrent))
 
     @nn.nowrap
@@ -82,14 +128,22 @@ class Cell(nn.RNNCellBase):
 
     @nn.nowrap
     def initialize_carry(self, rng: Key, input_shape: tuple[int, ...]) -> Carry:
-        """The state before the first step: zeros [B, H] for inputs of shape [B, F]."""
+        """The state before the first step where none is learned: zeros [B, H] for inputs of shape [B, F]."""
         del rng
-        return jnp.zeros((*input_shape[: -self.num_feature_axes], self.features), self.param_dtype)
+        return jnp.zeros((*input_shape[:-1], self.features), self.param_dtype)
+
+    @nn.nowrap
+    def fresh_carry(self, params: Params, input_shape: tuple[int, ...]) -> Carry:
+        """The state before the first step and after a reset: the learned one, or that of ``initialize_carry``."""
+        leaves, structure = jax.tree.flatten(self.initialize_carry(jax.random.key(0), input_shape))
+        for number, name in enumerate(self.carry_specs()):
+            leaves[number] = jnp.broadcast_to(params[name], leaves[number].shape)
+        return structure.unflatten(leaves)
 
     @nn.compact
     def bound_params(self, num_features: int) -> Params:
         """The params of this module inside a Flax model, drawn there when the model is initialized."""
-        specs = self.param_specs(num_features)
+        specs = self.all_specs(num_features)
         return {name: self.param(name, init, shape, self.param_dtype) for name, (init, shape) in specs.items()}
 
     def __call__(self, carry: Carry, inputs: Float[Array, "*B F"]) -> tuple[Carry, Float[Array, "*B H"]]:

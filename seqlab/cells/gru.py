@@ -91,8 +91,8 @@ class ResetBeforeGRUCell(Cell):
     ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
         """See the class."""
         h, H = carry, self.features
-        kernel = params["recurrent_kernel"]
-        r, z = squash(projected[..., : 2 * H] + dot(h, kernel[:, : 2 * H], self.dtype), "ss")
-        n = jnp.tanh(projected[..., 2 * H :] + dot(r * h, kernel[:, 2 * H :], self.dtype))
+        read, kernel = self.recurrent_input(params, carry), params["recurrent_kernel"]
+        r, z = squash(projected[..., : 2 * H] + dot(read, kernel[:, : 2 * H], self.dtype), "ss")
+        n = jnp.tanh(projected[..., 2 * H :] + dot(r * read, kernel[:, 2 * H :], self.dtype))
         h = (1 - z) * n + z * h
         return h, h

@@ -48,8 +48,8 @@ class MGUCell(Cell):
     ) -> tuple[Float[Array, "*B H"], Float[Array, "*B H"]]:
         """See the class."""
         h, H = carry, self.features
-        kernel = params["recurrent_kernel"]
-        (f,) = squash(projected[..., :H] + dot(h, kernel[:, :H], self.dtype), "s")
-        n = jnp.tanh(projected[..., H:] + dot(f * h, kernel[:, H:], self.dtype))
+        read, kernel = self.recurrent_input(params, carry), params["recurrent_kernel"]
+        (f,) = squash(projected[..., :H] + dot(read, kernel[:, :H], self.dtype), "s")
+        n = jnp.tanh(projected[..., H:] + dot(f * read, kernel[:, H:], self.dtype))
         h = (1 - f) * h + f * n
         return h, h

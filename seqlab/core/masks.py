@@ -39,6 +39,17 @@ def zero_padding(values: Shaped[Array, "..."], mask: Bool[Array, "..."] | None) 
     return values if mask is None else select(mask, values, jnp.zeros_like(values))
 
 
+def flip_sequences(sequences: Shaped[Array, "T B *F"], lengths: Int[Array, " B"]) -> Shaped[Array, "T B *F"]:
+    """Each sequence turned around within its own length; padding stays at the end. Twice is nothing.
+
+    >>> flip_sequences(jnp.arange(4)[:, None], jnp.array([3]))[:, 0].tolist()
+    [2, 1, 0, 3]
+    """
+    steps = jnp.arange(len(sequences), dtype=lengths.dtype)[:, None]
+    order = jnp.where(steps < lengths, lengths - 1 - steps, steps)
+    return jnp.take_along_axis(sequences, jnp.expand_dims(order, range(2, sequences.ndim)), axis=0)
+
+
 def reversed_resets(resets: Bool[Array, "T B"], mask: Bool[Array, "T B"] | None) -> Bool[Array, "T B"]:
     """Where a backward pass starts afresh, given where sequences begin in time.
 

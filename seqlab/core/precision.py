@@ -4,6 +4,7 @@ Recurrent state drifts when it is rounded at every step; matrix products hardly 
 applies to the factors of a product alone: it is accumulated, and returned, in the type of the kernel.
 """
 
+from math import prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,13 +22,18 @@ def product_dtype(precision: str) -> Any:
     return PRECISIONS[precision]
 
 
+def rows(inputs: Float[Array, "*B F"]) -> Float[Array, "N F"]:
+    """All axes but the last as one, features of width 0 included."""
+    return inputs.reshape(prod(inputs.shape[:-1]), inputs.shape[-1])
+
+
 def dot(inputs: Float[Array, "*B F"], kernel: Float[Array, "F G"], dtype: Any = None) -> Float[Array, "*B G"]:
     """``inputs @ kernel`` with factors rounded to ``dtype``, accumulated and returned in the kernel's own type."""
-    # Rows in one axis: the derivative's products over batch and time are then plain matrix products too, which XLA runs
-    # faster than products that contract two axes.
-    rows = inputs.reshape(-1, inputs.shape[-1])
+    # The derivative's products over batch and time are then plain matrix products too, which XLA runs faster than
+    # products that contract two axes.
+    factor = rows(inputs)
     if dtype is None:
-        product = jnp.dot(rows, kernel)
+        product = jnp.dot(factor, kernel)
     else:
-        product = jnp.dot(rows.astype(dtype), kernel.astype(dtype), preferred_element_type=kernel.dtype)
+        product = jnp.dot(factor.astype(dtype), kernel.astype(dtype), preferred_element_type=kernel.dtype)
     return product.reshape(*inputs.shape[:-1], kernel.shape[-1])

@@ -5,7 +5,7 @@ task has no use for stay ``None``: they are then no leaves of the tree, and the 
 for (no lengths, no masking).
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Batch(NamedTuple):
@@ -19,6 +19,7 @@ class Batch(NamedTuple):
         starts: whether a row begins a sequence of its own [B]; where it is false the row goes on from the same row of
             the batch before, and the carry is handed over. ``None`` where every row stands alone.
         rows: where each row came from: its index in the split, or its first token's position in the stream [B].
+        groups: a number of each row by which scores are told apart, such as the distance of a dependency [B].
     """
 
     inputs: Any
@@ -27,8 +28,10 @@ class Batch(NamedTuple):
     target_lengths: Any = None
     starts: Any = None
     rows: Any = None
+    groups: Any = None
 
 
+@runtime_checkable
 class Batches(Protocol):
     """A split as batches: a pure function of the step, so that a resumed run reads what the uninterrupted one would."""
 

@@ -2,10 +2,11 @@
 
 A file is looked for under the data folder, in a folder named for the data set and then in the data folder itself. A
 file that is found is read only when its SHA-256 is the registered one; a file that is missing is downloaded, checked
-before it gets its name, so that a broken download never looks like a file.
+before it gets its name, so that a broken download never looks like a file. One that fails leaves no folder either.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,13 +84,25 @@ def _download(remote: RemoteFile, path: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")
     # Any: pooch's own type for a downloader does not fit its downloaders.
     downloader: Any = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS))
+    missing = [folder for folder in path.parents if not folder.exists()]
     try:
         pooch.retrieve(remote.url, f"sha256:{remote.sha256}", path.name, path.parent, downloader=downloader)
     except requests.HTTPError as error:
         if error.response is not None:
             error.response.close()  # pooch leaves the connection open
         raise
+    finally:
+        _remove_empty(missing)
     return path
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Removes folders, the innermost first, as far as nothing is in them."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _reason(error: Exception) -> str:

@@ -56,8 +56,8 @@ def unroll_associative(
     _, states = jax.lax.associative_scan(_join, (a, b), reverse=controls.reverse)
     outputs = cell.read(params, cell.to_carry(states), projected)
     if controls.mask is not None:
-        latest = _latest_steps(controls.mask, reverse=controls.reverse)
-        states = _standing(states, state, controls.mask, latest if return_all_carries else latest[last][None])
+        latest = latest_steps(controls.mask, reverse=controls.reverse)
+        states = standing(states, state, controls.mask, latest if return_all_carries else latest[last][None])
     carries = cell.to_carry(states)
     return Unrolled(outputs, jax.tree.map(lambda leaf: leaf[last], carries), carries if return_all_carries else None)
 
@@ -67,7 +67,7 @@ def _join(before: tuple[Array, Array], after: tuple[Array, Array]) -> tuple[Arra
     return after[0] * before[0], after[0] * before[1] + after[1]
 
 
-def _latest_steps(mask: Bool[Array, "T B"], *, reverse: bool) -> Int[Array, "T B"]:
+def latest_steps(mask: Bool[Array, "T B"], *, reverse: bool) -> Int[Array, "T B"]:
     """The latest step that exists, in the order of running, up to each; one that does not exist where there is none."""
     steps = jnp.arange(len(mask))[:, None]
     if reverse:
@@ -75,7 +75,7 @@ def _latest_steps(mask: Bool[Array, "T B"], *, reverse: bool) -> Int[Array, "T B
     return jax.lax.cummax(jnp.where(mask, steps, 0), axis=0)
 
 
-def _standing(
+def standing(
     states: Inexact[Array, "T B H"], first: Inexact[Array, "B H"], mask: Bool[Array, "T B"], steps: Int[Array, "N B"]
 ) -> Inexact[Array, "N B H"]:
     """The states that ``steps`` made, and the first one where a step does not exist."""

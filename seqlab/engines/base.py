@@ -8,10 +8,11 @@ done once for all of them in ``select``; an engine only has to carry the state.
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell
-from seqlab.core.array_types import Array, Bool, Carry, Float, Key, Params
+from seqlab.core.array_types import Array, Bool, Carry, Float, Int, Key, Params
 from seqlab.core.masks import select
 
 
@@ -37,12 +38,15 @@ class Controls(NamedTuple):
         resets: before which steps the state starts afresh [T, B], ``None`` for none; void where a step does not exist.
         fresh: the state to start from, each leaf [B, ...].
         reverse: whether time runs backward.
+        lengths: what ``mask`` stands for where padding is at the end of each row and nowhere else [B]; ``None`` where
+            that is not known.
     """
 
     mask: Bool[Array, "T B"] | None
     resets: Bool[Array, "T B"] | None
     fresh: Carry
     reverse: bool
+    lengths: Int[Array, " B"] | None = None
 
 
 @runtime_checkable
@@ -72,14 +76,25 @@ class FlaxCell(NamedTuple):
 
     module: nn.RNNCellBase
 
+    @property
+    def num_feature_axes(self) -> int:
+        """Axes of an input behind batch and time: those of space, where there are any, and the last one."""
+        return self.module.num_feature_axes
+
     def init_params(self, key: Key, num_features: int) -> Params:
         """Draws the module's params for inputs of width ``num_features``."""
-        inputs = jnp.zeros((1, num_features))
+        # Params do not depend on the extent of space, where a cell has any (``nn.ConvLSTMCell``).
+        inputs = jnp.zeros((*(1,) * self.num_feature_axes, num_features))
         return self.module.init(key, self.initialize_carry(key, inputs.shape), inputs)["params"]
 
     def initialize_carry(self, rng: Key, input_shape: tuple[int, ...]) -> Carry:
         """The module's own first carry."""
         return self.module.initialize_carry(rng, input_shape)
+
+    def fresh_carry(self, params: Params, input_shape: tuple[int, ...]) -> Carry:
+        """The state before the first step and after a reset: ``initialize_carry`` with a fixed key."""
+        del params
+        return self.initialize_carry(jax.random.key(0), input_shape)
 
     def project(self, params: Params, inputs: Float[Array, "..."]) -> Float[Array, "..."]:
         """The inputs, unchanged."""

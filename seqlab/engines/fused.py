@@ -11,7 +11,7 @@ the forward loop has kept; its activations are computed again, which costs less 
 differentiated keeps nothing.
 
 For every cell whose step is ``combine`` after one product with ``recurrent_kernel``. Forward-mode derivatives (``jvp``)
-do not exist here: take ``scan`` for them.
+are JAX's own of the forward loop, which is a scan: see ``core/derivatives.py``.
 
 References: Appleyard, Kocisky and Blunsom, Optimizing performance of recurrent neural networks on GPUs, 2016 (weight
 gradients after the loop).
@@ -26,8 +26,9 @@ import numpy as np
 
 from seqlab.cells.base import Cell, Gates
 from seqlab.core.array_types import Array, Carry, Float, Params
+from seqlab.core.derivatives import custom_derivative
 from seqlab.core.masks import select
-from seqlab.core.precision import dot
+from seqlab.core.precision import dot, rows
 from seqlab.engines.base import Controls, Unrollable, Unrolled
 
 # Params of the projection, which is outside of the loop and of this derivative.
@@ -36,7 +37,7 @@ PROJECTION = {"input_kernel", "input_gain", "bias"}
 
 def supports(cell: Unrollable) -> bool:
     """Whether the cell's step is one product with the recurrent kernel and ``combine``."""
-    return isinstance(cell, Cell) and type(cell).step is Cell.step
+    return isinstance(cell, Cell) and cell.has_one_product
 
 
 def unroll_fused(
@@ -52,14 +53,15 @@ def unroll_fused(
     assert isinstance(cell, Cell)  # ``select`` has asked ``supports``.
     loop = _Loop(cell, controls.reverse, return_all_carries)
 
-    @jax.custom_vjp
-    def run(*arguments: Any) -> Unrolled:
-        return loop.forward(*arguments, keep=False)[0]
-
-    run.defvjp(lambda *arguments: loop.forward(*arguments, keep=True), loop.backward)
+    run = custom_derivative(
+        lambda *arguments: loop.forward(*arguments, keep=False)[0],
+        lambda *arguments: loop.forward(*arguments, keep=True),
+        loop.backward,
+    )
     steps = _Steps(cell.cut(cell.project(params, inputs)), controls.mask, controls.resets)
     kernel = cell.cut(params["recurrent_kernel"])
-    rest = {name: leaf for name, leaf in params.items() if name not in PROJECTION | {"recurrent_kernel"}}
+    elsewhere = PROJECTION | {"recurrent_kernel"} | cell.carry_specs().keys()
+    rest = {name: leaf for name, leaf in params.items() if name not in elsewhere}
     fresh = None if controls.resets is None else controls.fresh
     return run(kernel, rest, carry, fresh, steps)
 
@@ -113,7 +115,7 @@ class _Loop:
         """Runs the cell over time; with ``keep``, also what ``backward`` needs."""
 
         def step(carry: Carry, now: _Steps) -> tuple[Carry, Any]:
-            hidden = self.cell.hidden(self.start(carry, fresh, now))
+            hidden = self.cell.recurrent_input(params, self.start(carry, fresh, now))
             recurrent = jax.tree.map(lambda part: dot(hidden, part, self.cell.dtype), kernel)
             after, output = self.finish(params, carry, fresh, now, recurrent)
             return after, (
@@ -128,6 +130,7 @@ class _Loop:
     def backward(self, residuals: Any, d_unrolled: Unrolled) -> tuple[Any, ...]:
         """Gradients by everything that ``forward`` was given; d_x is the gradient by x."""
         kernel, params, fresh, steps, kept = residuals
+        masks = {name: leaf for name, leaf in params.items() if name == "state_mask"}  # ``combine`` does not see it.
         # Once, before the loop: the product with it is faster as it then lies in memory.
         transposed = jax.tree.map(jnp.transpose, kernel)
 
@@ -140,15 +143,16 @@ class _Loop:
             def finish(params: Params, carry: Carry, fresh: Carry, projected: Gates, recurrent: Gates) -> Any:
                 return self.finish(params, carry, fresh, now._replace(projected=projected), recurrent)
 
-            def hidden(carry: Carry, fresh: Carry) -> Array:
-                return self.cell.hidden(self.start(carry, fresh, now))
+            def hidden(masks: Params, carry: Carry, fresh: Carry) -> Array:
+                return self.cell.recurrent_input(masks, self.start(carry, fresh, now))
 
             pull_finish = jax.vjp(finish, params, kept.carry, fresh, now.projected, kept.recurrent)[1]
-            pull_hidden = jax.vjp(hidden, kept.carry, fresh)[1]
+            pull_hidden = jax.vjp(hidden, masks, kept.carry, fresh)[1]
             *by_finish, d_projected, d_recurrent = pull_finish((d_carry, d_output))
             products = jax.tree.map(lambda dr, part: dot(dr, part, self.cell.dtype), d_recurrent, transposed)
-            by_hidden = pull_hidden(sum(jax.tree.leaves(products)))
-            d = _add(d_params, by_finish[0]), _add(by_finish[1], by_hidden[0])
+            by_masks, *by_hidden = pull_hidden(sum(jax.tree.leaves(products)))
+            d_params = _add(d_params, {**by_finish[0], **by_masks})
+            d = d_params, _add(by_finish[1], by_hidden[0])
             # Where a cell adds the two products up, their gradients are one value: it leaves the loop once.
             pairs = zip(jax.tree.leaves(d_projected), jax.tree.leaves(d_recurrent), strict=True)
             d_projected = [None if dp is dr else dp for dp, dr in pairs]
@@ -161,8 +165,8 @@ class _Loop:
         )
         dr, structure = jax.tree.flatten(d_recurrent)
         d_projected = structure.unflatten([r if p is None else p for p, r in zip(d_projected, dr, strict=True)])
-        hidden = self.cell.hidden(jax.vmap(self.start, (0, None, 0))(kept.carry, fresh, steps))
-        H_prev, *dR = (x.reshape(-1, x.shape[-1]) for x in (hidden, *dr))
+        hidden = self.cell.recurrent_input(params, jax.vmap(self.start, (0, None, 0))(kept.carry, fresh, steps))
+        H_prev, *dR = (rows(x) for x in (hidden, *dr))
         d_kernel = structure.unflatten([dot(H_prev.T, part, self.cell.dtype) for part in dR])
         no_gradient = jax.tree.map(lambda x: np.zeros(x.shape, jax.dtypes.float0), steps)  # JAX's own, for booleans
         return d_kernel, d_params, d_carry, d_fresh, no_gradient._replace(projected=d_projected)

@@ -20,8 +20,9 @@ def unroll_scan(
     controls: Controls,
     *,
     return_all_carries: bool,
+    unroll: int = 1,
 ) -> Unrolled:
-    """Scans the cell over time, with the product of all inputs before the loop."""
+    """Scans the cell over time, ``unroll`` steps a turn of the loop, with the product of all inputs before it."""
 
     def step(carry: Carry, now: Any) -> tuple[Carry, Any]:
         projected, mask, resets = now
@@ -29,5 +30,5 @@ def unroll_scan(
         return carry, (output, carry if return_all_carries else None)
 
     steps = cell.project(params, inputs), controls.mask, controls.resets
-    carry, (outputs, carries) = jax.lax.scan(step, carry, steps, reverse=controls.reverse)
+    carry, (outputs, carries) = jax.lax.scan(step, carry, steps, reverse=controls.reverse, unroll=unroll)
     return Unrolled(outputs, carry, carries)

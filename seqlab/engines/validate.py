@@ -13,18 +13,21 @@ import numpy as np
 from jax.core import Tracer
 
 from seqlab.cells.base import Cell
+from seqlab.cells.variational import masked_state
 from seqlab.core.array_types import Carry, Params
 from seqlab.core.errors import SeqlabError
 from seqlab.core.trees import named_leaves
 from seqlab.engines.base import Unrollable
 
 
-def check_inputs(inputs: Any) -> None:
-    """Inputs are floating, with at least axes for batch, time and features."""
-    if jnp.ndim(inputs) < 3:
+def check_inputs(inputs: Any, num_feature_axes: int = 1) -> None:
+    """Inputs are floating, with axes for batch and time, for space where a cell has any (S), and for features."""
+    if jnp.ndim(inputs) != 2 + num_feature_axes:
+        features = "S, " * (num_feature_axes - 1) + "F"
+        few = jnp.ndim(inputs) < 2 + num_feature_axes
         raise SeqlabError(
-            f"inputs must be [B, T, F] (time-major [T, B, F]); got shape {jnp.shape(inputs)}. "
-            "A single sequence needs a batch axis: inputs[None]."
+            f"inputs must be [B, T, {features}] (time-major [T, B, {features}]); got shape {jnp.shape(inputs)}. "
+            + ("A single sequence needs a batch axis: inputs[None]." if few else "Fold further axes into B or F.")
         )
     if not jnp.issubdtype(inputs.dtype, jnp.inexact):
         raise SeqlabError(f"inputs must be floating; got {inputs.dtype}. Embed ids first (seqlab.layers.Embedding).")
@@ -61,14 +64,26 @@ def check_params(cell: Unrollable, params: Params, num_features: int) -> None:
     """Params have the names and shapes of this cell for inputs of this width."""
     if not isinstance(cell, Cell):
         return  # Flax checks the params of its own cells.
-    expected = {name: shape for name, (_, shape) in cell.param_specs(num_features).items()}
-    found = {name: jnp.shape(leaf) for name, leaf in named_leaves(params).items()}
+    expected = {name: shape for name, (_, shape) in cell.all_specs(num_features).items()}
+    found = {name: jnp.shape(leaf) for name, leaf in named_leaves(params).items() if name != "state_mask"}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise SeqlabError(
                 f"params of {type(cell).__name__}({cell.features}) with inputs of width {num_features}: '{name}' "
                 f"should be {_describe(expected, name)}; got {_describe(found, name)}. Were they made for another cell?"
             )
+
+
+def check_state_mask(cell: Unrollable, params: Params, fresh: Carry) -> None:
+    """A mask on the state, where params hold one, fits the state, and the cell has a product to apply it in."""
+    if not isinstance(cell, Cell) or "state_mask" not in params:
+        return
+    mask, hidden = params["state_mask"], masked_state(cell, params, fresh)
+    if jnp.shape(mask) != hidden.shape or jnp.result_type(mask) != hidden.dtype:
+        raise SeqlabError(
+            f"state_mask of {type(cell).__name__} must be {hidden.dtype} {hidden.shape}, one row for each sequence; "
+            f"got {jnp.result_type(mask)} {jnp.shape(mask)}."
+        )
 
 
 def check_carry(cell: Unrollable, carry: Carry, fresh: Carry) -> None:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from seqlab.cells.chrono import with_chrono_biases
 from seqlab.cells.table import make_cell
+from seqlab.cells.zoneout import ZoneoutCell
+from seqlab.core.array_types import Key, Params
 from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
 from seqlab.engines.select import resolve_engine
@@ -19,30 +22,49 @@ class RecurrentConfig:
         hidden_size: width H of each layer and direction.
         num_layers: depth.
         bidirectional: whether each layer runs in both directions; its outputs are then 2H wide.
-        residual: whether a layer's inputs are added to its outputs.
+        skip_connections: what goes around the layers; a name in ``seqlab.layers.stacked.SKIP_CONNECTIONS``.
+        variational_dropout: whether dropout masks are one a sequence, between the layers and in the model around them.
+        zoneout_rate: share of the state that keeps its value at a step, in [0, 1]; see ``seqlab.cells.zoneout``.
+        learned_carry: whether the first state is learned, instead of zeros.
         engine: a name in ``seqlab.engines.ENGINES``, or ``auto``.
         precision: a name in ``seqlab.core.precision.PRECISIONS``, for matrix products.
+        chrono_steps: longest memory that the gates start with, see ``seqlab.cells.chrono``; 0 for the cell's own start.
     """
 
     cell: str = "lstm"
     hidden_size: int = 128
     num_layers: int = 1
     bidirectional: bool = False
-    residual: bool = False
+    skip_connections: str = "none"
+    variational_dropout: bool = False
+    zoneout_rate: float = 0.0
+    learned_carry: bool = False
     engine: str = "auto"
     precision: str = "float32"
+    chrono_steps: int = 0
 
     def make(self) -> Stacked:
         """The stack as a Flax module."""
         if self.num_layers < 1:
             raise SeqlabError(f"num_layers must be at least 1; got {self.num_layers}.")
+        if not 0 <= self.zoneout_rate <= 1:
+            raise SeqlabError(f"zoneout_rate must lie in [0, 1]; got {self.zoneout_rate}.")
         make_layer = self._both_ways if self.bidirectional else self._one_way
-        return Stacked(tuple(make_layer() for _ in range(self.num_layers)), residual=self.residual)
+        layers = tuple(make_layer() for _ in range(self.num_layers))
+        return Stacked(layers, self.skip_connections, self.variational_dropout)
+
+    def start_gates(self, params: Params, key: Key) -> Params:
+        """The params of a model with these layers, their gates started as ``chrono_steps`` says."""
+        if not self.chrono_steps:
+            return params
+        return with_chrono_biases(make_cell(self.cell, self.hidden_size), params, key, self.chrono_steps)
 
     def _one_way(self, reverse: bool = False) -> Recurrent:
-        cell = make_cell(self.cell, self.hidden_size, dtype=product_dtype(self.precision))
-        resolve_engine(self.engine, cell)  # A pair that does not fit is said here, before anything is compiled.
-        return Recurrent(cell, reverse=reverse, engine=self.engine)
+        dtype = product_dtype(self.precision)
+        cell = make_cell(self.cell, self.hidden_size, dtype=dtype, learned_carry=self.learned_carry)
+        # A pair that does not fit is said here, before anything is compiled.
+        resolve_engine(self.engine, ZoneoutCell(cell=cell, parent=None) if self.zoneout_rate else cell)
+        return Recurrent(cell, reverse=reverse, engine=self.engine, zoneout_rates=self.zoneout_rate)
 
     def _both_ways(self) -> Bidirectional:
         return Bidirectional(forward=self._one_way(), backward=self._one_way(reverse=True))

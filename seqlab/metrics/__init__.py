@@ -2,5 +2,17 @@
 
 from seqlab.metrics.accumulate import Mean, Metrics, accuracy, compute, merge, sum_steps
 from seqlab.metrics.language import bits, language_scores, perplexity
+from seqlab.metrics.regression import share_within
 
-__all__ = ["Mean", "Metrics", "accuracy", "bits", "compute", "language_scores", "merge", "perplexity", "sum_steps"]
+__all__ = [
+    "Mean",
+    "Metrics",
+    "accuracy",
+    "bits",
+    "compute",
+    "language_scores",
+    "merge",
+    "perplexity",
+    "share_within",
+    "sum_steps",
+]

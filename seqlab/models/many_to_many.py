@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from seqlab.core.array_types import Array, Carry, Float, Int, Key, Scalar
+from seqlab.core.array_types import Array, Carry, Float, Int, Key, Params, Scalar
 from seqlab.core.errors import SeqlabError
 from seqlab.core.precision import product_dtype
 from seqlab.layers import Dense, Dropout, Embedding
@@ -60,7 +60,7 @@ class ManyToMany(nn.Module):
         dtype = product_dtype(self.recurrent.precision)
         self.embedding = Embedding(self.num_tokens, self.embedding_size, dtype)
         self.stack = self.recurrent.make()
-        self.dropout = Dropout()
+        self.dropout = Dropout(self.recurrent.variational_dropout)
         if self.tied_embeddings:
             self.head = Dense(self.embedding_size, dtype)
             self.head_bias = self.param("head_bias", nn.initializers.zeros, (self.num_classes,))
@@ -74,16 +74,22 @@ class ManyToMany(nn.Module):
         initial_carry: Carry = None,
         lengths: Int[Array, " B"] | None = None,
         dropout_rate: Scalar = 0.0,
+        **drop_rates: Scalar,
     ) -> Aligned:
-        """Runs the model; a ``dropout_rate`` other than 0 needs Flax's ``dropout`` key."""
-        controls: dict[str, Any] = {"initial_carry": initial_carry, "lengths": lengths, "dropout_rate": dropout_rate}
+        """Runs the model; rates other than 0 need Flax's ``dropout`` key. ``drop_rates``: as in ``Recurrent``."""
+        controls: dict[str, Any] = {"initial_carry": initial_carry, "lengths": lengths, **drop_rates}
         inputs = self.dropout(self.embedding(ids), dropout_rate)
-        outputs, carry, _ = self.stack(inputs, **controls)
+        outputs, carry, _ = self.stack(inputs, dropout_rate=dropout_rate, **controls)
         features = self.head(self.dropout(outputs, dropout_rate))
         logits = self.embedding.attend(features) + self.head_bias if self.tied_embeddings else features
         return Aligned(logits, carry)
 
     @nn.nowrap
     def initialize_carry(self, key: Key, batch_size: int) -> Carry:
-        """The state before the first step of a batch."""
+        """The state before the first step of a batch where none is learned."""
         return self.recurrent.make().initialize_carry(key, batch_size)
+
+    @nn.nowrap
+    def fresh_carry(self, params: Params, batch_size: int) -> Carry:
+        """The state before the first step of a batch: the learned one, where params hold any."""
+        return self.recurrent.make().fresh_carry(params["stack"], batch_size)

@@ -1,6 +1,7 @@
 """Pictures of a run."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def plot_learning_curve(metrics: Path, target: Path, score: str, summary: dict[s
             axes.plot(*zip(*points, strict=True), label=split, **style)
     baselines = {name: row["validation"][score] for name, row in summary.get("baselines", {}).items()}
     for name, value in baselines.items():
+        if value is None or not math.isfinite(value):  # An infinite perplexity, which a file says as null.
+            continue
         axes.axhline(value, color="gray", linestyle="--", linewidth=1)
         axes.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="gray")
     if summary.get("best_step", -1) > 0:

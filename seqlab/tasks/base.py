@@ -19,10 +19,22 @@ class Hyper(NamedTuple):
     Attributes:
         dropout_rate: probability of dropping an element, in [0, 1).
         label_smoothing: share of the target's probability that is spread over all classes, in [0, 1).
+        state_dropout_rate: probability of dropping a unit of the recurrent state for a whole sequence, in [0, 1).
+        weight_drop_rate: probability of dropping an element of a recurrent kernel for a whole batch, in [0, 1).
     """
 
     dropout_rate: Scalar = 0.0
     label_smoothing: Scalar = 0.0
+    state_dropout_rate: Scalar = 0.0
+    weight_drop_rate: Scalar = 0.0
+
+    def drop_rates(self) -> dict[str, Scalar]:
+        """The rates at which a model drops, by the names of its arguments."""
+        return {
+            "dropout_rate": self.dropout_rate,
+            "state_dropout_rate": self.state_dropout_rate,
+            "weight_drop_rate": self.weight_drop_rate,
+        }
 
 
 class Loss(NamedTuple):

@@ -88,7 +88,8 @@ def make_model(config: LanguageModelConfig, vocabulary: Vocabulary) -> ManyToMan
 
 def init_params(model: ManyToMany, key: Key) -> Params:
     """The model's params before training."""
-    return model.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+    params = model.init(key, jnp.zeros((1, 1), jnp.int32))["params"]
+    return model.recurrent.start_gates(params, for_purpose(key, "gates"))
 
 
 def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
@@ -109,13 +110,13 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         return model.initialize_carry(jax.random.key(0), batch_size)
 
     def forward(params: Params, carry: Carry, batch: Batch, **options: Any) -> tuple[Any, Carry]:
-        carry = select(batch.starts, initial_carry(len(batch.inputs)), carry)
+        carry = select(batch.starts, model.fresh_carry(params, len(batch.inputs)), carry)
         return model.apply({"params": params}, batch.inputs, initial_carry=carry, lengths=batch.lengths, **options)
 
     def loss(params: Params, carry: Carry, batch: Batch, key: Key, hyper: Hyper) -> Loss:
         batch = jax.tree.map(jnp.asarray, batch)
         rngs = {"dropout": for_purpose(key, "dropout")}
-        logits, carry = forward(params, carry, batch, dropout_rate=hyper.dropout_rate, rngs=rngs)
+        logits, carry = forward(params, carry, batch, rngs=rngs, **hyper.drop_rates())
         total, weight = softmax_cross_entropy(logits, batch.targets, _mask(batch), hyper.label_smoothing)
         return Loss(total, weight, carry, {"loss": Mean(total, weight)})
 

@@ -4,7 +4,8 @@
     checkpoints/step_00000400/rest        step, optimizer state, carry, key
     checkpoints/step_00000400/meta.json   step and best evaluation so far
 
-A folder is written under another name and renamed when it is complete, so whatever has the name of a checkpoint is one.
+A folder is written under another name (part_...) and renamed when it is complete, and renamed before it is deleted, so
+whatever has the name of a checkpoint is one. What a killed run left under the other name goes with the next save.
 """
 
 import json
@@ -51,18 +52,19 @@ class Checkpoints:
     def save(self, state: TrainState, best: Best) -> None:
         """Writes a checkpoint of this state, and drops those that are neither the best nor among the newest."""
         step = int(state.step)
+        for leftover in self.folder.glob("part_*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         part = self.folder / f"part_{step:08d}"
-        shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         _write(part / "params", state.params)
         _write(part / "rest", _rest(state))
         (part / "meta.json").write_text(json.dumps({"step": step, "best": best._asdict()}))
-        target = self._path(step)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(part, target)
+        if step in self.steps():
+            self._delete(step)
+        os.replace(part, self._path(step))
         keep = {*self.steps()[-KEEP_NEWEST:], best.step}
         for old in set(self.steps()) - keep:
-            shutil.rmtree(self._path(old))
+            self._delete(old)
 
     def restore(self, template: TrainState, step: int) -> Saved:
         """Reads the checkpoint of a step.
@@ -84,6 +86,10 @@ class Checkpoints:
         """The params alone of the checkpoint of a step; see ``restore``."""
         return _read(self._path(step) / "params", template)
 
+    def stored_params(self, step: int) -> Params:
+        """The params of the checkpoint of a step as they lie there, where no model gives a template."""
+        return _read(self._path(step) / "params", None)
+
     def best_step(self) -> int:
         """The step of the best checkpoint; the newest one where none was evaluated yet."""
         newest = self.steps()[-1]
@@ -92,6 +98,11 @@ class Checkpoints:
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step_{step:08d}"
+
+    def _delete(self, step: int) -> None:
+        part = self.folder / f"part_deleted_{step:08d}"
+        os.replace(self._path(step), part)
+        shutil.rmtree(part)
 
 
 def _rest(state: TrainState) -> dict[str, Any]:
@@ -115,6 +126,8 @@ def _read(folder: Path, template: Any) -> Any:
 
     with ocp.StandardCheckpointer() as checkpointer:
         found = checkpointer.metadata(folder).item_metadata
+        if template is None:
+            template = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), found.tree)
         _check_leaves(named_leaves(template), named_leaves(found.tree), folder)
         return checkpointer.restore(folder, template)
 

@@ -1,8 +1,7 @@
 """The training loop: chunks of steps, evaluation, checkpoints, early stopping.
 
-Everything that happens is a function of the seed and the step: a chunk begins at a multiple of ``chunk_steps`` counted
-from the evaluation before, evaluations and checkpoints come at fixed steps, so a resumed run repeats the uninterrupted
-one.
+Everything that happens is a function of the seed and the step: chunks are cut alike from the evaluation before,
+evaluations and checkpoints come at fixed steps, so a resumed run repeats the uninterrupted one.
 """
 
 import math
@@ -33,7 +32,7 @@ class TrainConfig:
     Attributes:
         num_steps: steps of training in all.
         evaluate_every: steps between evaluations on the validation split; each is followed by a checkpoint.
-        chunk_steps: steps in one compiled call.
+        chunk_steps: steps in one compiled call; what is left over before an evaluation is one more program.
         patience: evaluations in a row without improvement after which to stop; 0 for never.
         seed: of params, order and dropout.
     """
@@ -122,7 +121,7 @@ def fit(
                     checkpoints.save(state, best)
                 return Fitted("interrupted", state, best, best_params)
             started = time.perf_counter()
-            size = min(config.chunk_steps, until - step)
+            size = _chunk_size(config, until - step)
             state, info = run_chunk(state, stack_batches(task, step, size))
             scores, bad_step, weight = _summarise(task, jax.device_get(info), step)
             if bad_step >= 0:
@@ -142,6 +141,21 @@ def fit(
             checkpoints.save(state, best)
             saved_step = step
     return Fitted("complete", state, best, best_params)
+
+
+def _chunk_size(config: TrainConfig, steps_left: int) -> int:
+    """The number of steps to run next, of which there are two: every size is compiled on its own.
+
+    What is left over before the last evaluation may differ from what is before the others: pieces of their greatest
+    common divisor make up both.
+    """
+    if steps_left >= config.chunk_steps:
+        return config.chunk_steps
+    before_each = min(config.evaluate_every, config.num_steps) % config.chunk_steps
+    before_last = config.num_steps % config.evaluate_every % config.chunk_steps
+    piece = math.gcd(before_each, before_last)
+    # Steps left by a run with other chunks may be no multiple of it.
+    return piece if piece and steps_left % piece == 0 else steps_left
 
 
 def stack_batches(task: Task, step: int, size: int) -> Batch:

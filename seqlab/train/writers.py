@@ -1,7 +1,6 @@
 """Observers of a run: metrics as lines of JSON, as TensorBoard events, and as progress for whoever watches."""
 
 import json
-import math
 import statistics
 import time
 from pathlib import Path
@@ -9,12 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from seqlab.core.strict_json import to_json
+
 
 class JsonLines:
     """Appends one object a line to a file: {"step": 100, "split": "train", "loss": 2.1, ...}.
 
     Only what depends on flags and seed is written, no times, so that the same run writes the same bytes. A number that
-    is not finite, which JSON cannot say, is written as null. A context manager.
+    is not finite is null (``to_json``). A context manager.
     """
 
     def __init__(self, path: Path, resume_step: int) -> None:
@@ -28,8 +29,7 @@ class JsonLines:
     def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
         """Writes one line."""
         del pace
-        numbers = {name: value if math.isfinite(value) else None for name, value in scores.items()}
-        self._file.write(json.dumps({"step": step, "split": split, **numbers}) + "\n")
+        self._file.write(to_json({"step": step, "split": split, **scores}) + "\n")
         self._file.flush()
 
     def __enter__(self) -> "JsonLines":
@@ -50,10 +50,11 @@ def _is_kept(line: str, resume_step: int) -> bool:
 class TensorBoard:
     """Writes scalars ``split/metric`` as TensorBoard events; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, resume_step: int) -> None:
+        """Begins a file of events, which has TensorBoard forget those of earlier files after ``resume_step``."""
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
 
     def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
         """Writes one event a score."""

@@ -36,15 +36,19 @@ def narrow(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), tree)
 
 
-def assert_is(cell: Cell, step: Callable[[Any, Any, np.ndarray], tuple[Any, np.ndarray]]) -> None:
+def assert_is(
+    cell: Cell, step: Callable[[Any, Any, np.ndarray], tuple[Any, np.ndarray]], space: tuple[int, ...] = ()
+) -> None:
     """The cell's outputs and last carry are those of ``step(params, carry, x) -> (carry, output)`` in a loop.
+
+    Inputs are [B, T, F], with the axes of ``space`` before the last.
 
     No param is zero, and neither is the first carry, so that nothing which is left out stays hidden.
     """
     rng = np.random.default_rng(0)
     params = random_like(rng, jax.eval_shape(lambda: cell.init_params(jax.random.key(0), F)))
-    first = random_like(rng, jax.eval_shape(lambda: cell.initialize_carry(jax.random.key(0), (B, F))))
-    inputs = rng.standard_normal((B, T, F))
+    first = random_like(rng, jax.eval_shape(lambda: cell.initialize_carry(jax.random.key(0), (B, *space, F))))
+    inputs = rng.standard_normal((B, T, *space, F))
 
     carry, outputs = first, []
     for t in range(T):

@@ -5,22 +5,30 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from seqlab.cells import make_cell
-from tests.contracts.cases import CELL_NAMES, B, H, example, full_controls, in_time, jit, random_like, unrolled_from
+from tests.contracts.cases import (
+    B,
+    example,
+    for_all_cells,
+    full_controls,
+    in_time,
+    jit,
+    make,
+    random_like,
+    unrolled_from,
+)
 
 LENGTHS = np.array([2, 0, 1, 2, 1])
 RESETS = np.array([[0, 0], [0, 1], [1, 1], [0, 1], [0, 0]], bool)
 STEP = 1e-5
 
 
-@pytest.mark.parametrize("cell_name", CELL_NAMES)
+@for_all_cells
 def test_gradients_are_those_of_finite_differences(cell_name):
     # The engines agree on gradients with an oracle that differentiates the cell's step; so one engine is enough here.
     with jax.enable_x64(True):
         given = in_time(example(cell_name, param_dtype=jnp.float64), slice(2))
-        cell = make_cell(cell_name, H, param_dtype=jnp.float64)
+        cell = make(cell_name, param_dtype=jnp.float64)
         controls = full_controls((B, 2), LENGTHS, None, RESETS)
         controls["lengths"] = jnp.asarray(LENGTHS)
         run = functools.partial(unrolled_from, cell, reverse=True, return_all_carries=True, **controls)

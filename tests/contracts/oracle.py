@@ -12,9 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from seqlab.cells import make_cell
 from seqlab.engines import Unrolled
-from tests.contracts.cases import Example, F, Gradients, H, T, jit, rows
+from tests.contracts.cases import Example, Gradients, T, fresh_carry, jit, make, rows
 
 
 def expected(
@@ -45,7 +44,7 @@ def sequences(steps: np.ndarray, resets: np.ndarray, reverse: bool) -> Iterator[
 def _one_row(
     cell_name: str, given: Example, row: int, exists: np.ndarray, resets: np.ndarray, reverse: bool
 ) -> tuple[Unrolled, Gradients]:
-    fresh = make_cell(cell_name, H).initialize_carry(jax.random.key(0), (1, F))
+    fresh = fresh_carry(cell_name, batch_size=1)
     first = rows(given.carry, [row])
     weights = rows(given.weights, row)
     order = np.arange(T)[::-1] if reverse else np.arange(T)
@@ -64,7 +63,7 @@ def _one_row(
     owed = jax.tree.map(owed_to_states, weights.carries, weights.carry)
     states = [first]
     outputs: Any = np.zeros(weights.outputs.shape)
-    by_inputs = np.zeros((T, F))
+    by_inputs = np.zeros(given.inputs.shape[1:])
     by_params = jax.tree.map(np.zeros_like, given.params)
     by_first = rows(owed, 0)
     for times, starts_afresh in sequences(order[exists[order]], resets, reverse):
@@ -85,7 +84,7 @@ def _one_row(
 def _alone(
     cell_name: str, params: Any, inputs: np.ndarray, carry: Any, weights: tuple[np.ndarray, Any]
 ) -> tuple[np.ndarray, list[Any], Gradients]:
-    """Runs one sequence [n, F] from a carry of batch 1: outputs [n, H], the n states, and derivatives."""
+    """Runs one sequence [n, ..., F] from a carry of batch 1: outputs [n, H], the n states, and derivatives."""
     step, step_back = _one_step(cell_name)
     states, outputs = [carry], []
     for x in inputs:
@@ -109,7 +108,7 @@ def _alone(
 @functools.cache
 def _one_step(cell_name: str) -> tuple[Any, Any]:
     """One step of a cell and its derivative, the whole of the oracle that is compiled."""
-    cell = make_cell(cell_name, H)
+    cell = make(cell_name)
 
     def step(params: Any, carry: Any, x: Any) -> Any:
         return cell.step(params, carry, cell.project(params, x))

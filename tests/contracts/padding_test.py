@@ -13,7 +13,9 @@ from tests.contracts.cases import (
     example,
     for_all_pairs,
     for_both_directions,
+    has_the_loop_s_gradients,
     in_time,
+    over,
     rows,
     steps,
 )
@@ -29,7 +31,7 @@ HOLES = np.array([[1, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0], [0, 0,
 def test_nothing_in_the_padding_reaches_any_result_or_gradient(cell_name, engine, reverse, poison):
     given = example(cell_name)
     run = compiled(cell_name, engine, reverse)
-    poisoned = given._replace(inputs=np.where(HOLES[..., None], given.inputs, poison))
+    poisoned = given._replace(inputs=np.where(over(HOLES, given.inputs), given.inputs, poison))
     assert_equal(run(poisoned, mask=HOLES), run(given, mask=HOLES))
 
 
@@ -47,7 +49,7 @@ def test_outputs_and_gradients_at_padding_are_zero(cell_name, engine, reverse):
 def test_outputs_at_padding_pass_no_gradient_on(cell_name, engine, reverse):
     given = example(cell_name)
     run = compiled(cell_name, engine, reverse)
-    weights = given.weights._replace(outputs=np.where(WITHIN[..., None], given.weights.outputs, 1e3))
+    weights = given.weights._replace(outputs=np.where(over(WITHIN, given.weights.outputs), given.weights.outputs, 1e3))
     assert_equal(run(given._replace(weights=weights), lengths=LENGTHS), run(given, lengths=LENGTHS))
 
 
@@ -108,7 +110,7 @@ def test_a_mask_with_holes_is_the_sequence_without_those_steps(cell_name, engine
     back = np.argsort(front, axis=1)
 
     def moved(array, order):
-        return np.take_along_axis(array, order[..., None], axis=1)
+        return np.take_along_axis(array, over(order, array), axis=1)
 
     packed = given._replace(
         inputs=moved(given.inputs, front),
@@ -118,7 +120,8 @@ def test_a_mask_with_holes_is_the_sequence_without_those_steps(cell_name, engine
     dense, dense_gradients = run(packed, lengths=HOLES.sum(axis=1))
     assert_close(unrolled.outputs, moved(dense.outputs, back))
     assert_close(unrolled.carry, dense.carry)
-    assert_close(gradients, dense_gradients._replace(inputs=moved(dense_gradients.inputs, back)))
+    if has_the_loop_s_gradients(engine):
+        assert_close(gradients, dense_gradients._replace(inputs=moved(dense_gradients.inputs, back)))
 
 
 @for_both_directions

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seqlab.core.masks import lengths_to_mask, reversed_resets, select, zero_padding
+from seqlab.core.masks import flip_sequences, lengths_to_mask, reversed_resets, select, zero_padding
 
 
 @given(st.lists(st.integers(0, 6), min_size=4, max_size=4))
@@ -21,6 +21,16 @@ def test_a_mask_holds_as_many_steps_as_the_length_says_and_the_first_ones(length
 
 def test_lengths_of_any_shape_get_a_time_axis_behind_them():
     assert lengths_to_mask(jnp.ones((2, 3), jnp.int32), 5).shape == (2, 3, 5)
+
+
+@given(st.lists(st.integers(0, 5), min_size=4, max_size=4))
+def test_a_flip_turns_each_sequence_around_within_its_length_and_a_second_one_turns_it_back(lengths):
+    sequences = np.random.default_rng(0).standard_normal((5, 4, 2))
+    flipped = np.asarray(flip_sequences(jnp.asarray(sequences), jnp.array(lengths)))
+    for row, length in enumerate(lengths):
+        np.testing.assert_array_equal(flipped[:length, row], np.float32(sequences[:length, row][::-1]))
+        np.testing.assert_array_equal(flipped[length:, row], np.float32(sequences[length:, row]))
+    np.testing.assert_array_equal(flip_sequences(jnp.asarray(flipped), jnp.array(lengths)), np.float32(sequences))
 
 
 def test_select_chooses_rows_of_every_leaf_whatever_its_rank():

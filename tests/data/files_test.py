@@ -58,7 +58,7 @@ def test_a_download_with_another_checksum_leaves_no_file(tmp_path, server):
         locate("plays", "input.txt", RemoteFile(f"{server}/published.txt", "0" * 64), tmp_path / "data")
     assert "0" * 64 in str(error.value)
     assert SHA256 in str(error.value)
-    assert list((tmp_path / "data" / "plays").iterdir()) == []
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_download_that_fails_names_the_places_the_address_and_what_to_try(tmp_path, server):
@@ -70,7 +70,14 @@ def test_a_download_that_fails_names_the_places_the_address_and_what_to_try(tmp_
         assert str(place) in first
     assert "--data_dir" in second
     assert "--dataset=text:PATH" in second
-    assert list((tmp_path / "plays").iterdir()) == []
+    assert not (tmp_path / "plays").exists()
+
+
+def test_a_download_that_fails_leaves_the_folders_that_were_there(tmp_path, server):
+    (tmp_path / "data" / "plays").mkdir(parents=True)
+    with pytest.raises(SeqlabError, match="HTTP status 404"):
+        locate("plays", "input.txt", RemoteFile(f"{server}/gone.txt", SHA256), tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == [tmp_path / "data" / "plays"]
 
 
 def test_a_refused_connection_fails_within_three_seconds(tmp_path, dead_server):

@@ -123,5 +123,5 @@ def test_cells_that_are_no_linear_recurrence_are_refused():
     assert supports(GivenCell(1))
     assert not supports(LSTMCell(1))
     params = LSTMCell(1).init_params(jax.random.key(0), 2)
-    with pytest.raises(SeqlabError, match="'associative' does not support LSTMCell; expected one of loop, scan"):
+    with pytest.raises(SeqlabError, match="does not support LSTMCell of width 1; expected one of loop, scan"):
         unroll(LSTMCell(1), params, jnp.ones((1, 2, 2)), engine="associative")

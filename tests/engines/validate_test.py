@@ -36,6 +36,12 @@ def test_inputs_need_a_batch_axis_a_time_axis_and_a_feature_axis():
     assert "inputs[None]" in message
 
 
+def test_inputs_with_axes_of_space_are_not_for_cells_without():
+    message = error_of(unroll, CELL, PARAMS, jnp.ones((B, T, 2, F)))
+    assert message.startswith("inputs must be [B, T, F]")
+    assert "got shape (2, 3, 2, 4). Fold further axes" in message
+
+
 def test_inputs_must_be_floating():
     # The annotation of ``unroll`` catches this too where annotations are run, as they are in these tests.
     message = error_of(validate.check_inputs, np.ones((B, T, F), np.int32))

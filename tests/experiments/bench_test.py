@@ -1,12 +1,15 @@
+import functools
 import json
 import math
+from typing import Any
 
 import jax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.benchmarks import layer_suite, length_suite, peers, timing, training_suite
+from experiments import bench
+from experiments.benchmarks import gpu_suite, layer_suite, length_suite, peers, timing, training_suite
 from tests.experiments import launching
 from tests.experiments.launching import refused
 
@@ -124,6 +127,41 @@ def test_every_training_step_lowers_the_loss(name):
     losses = [step() for _ in range(40)]
     assert losses[0] == pytest.approx(math.log(MODEL.num_tokens), abs=0.4)
     assert sum(losses[-4:]) < sum(losses[:4])
+
+
+@pytest.mark.parametrize("num_models", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_the_gpu_suite_measures_each_engine_or_says_why_not(monkeypatch, capsys, num_models):
+    sizes = {"shapes": [(2, 3, 4)], "models": [num_models], "engines": ["scan:2", "cudnn"]}
+    monkeypatch.setattr(gpu_suite, "measure", functools.partial(gpu_suite.measure, **sizes))
+    forward, backward = bench.run_gpu(1, None)
+    for row in (forward, backward):
+        assert (row["shape"], row["models"]) == ([2, 3, 4], num_models)
+        ((name, seconds),) = row["seconds"].items()
+        assert name == "seqlab:scan:2"
+        assert row["microseconds_a_step"] == {name: pytest.approx(seconds / 3 * 1e6)}
+        assert row["failed"].keys() == {"seqlab:cudnn"}
+    out = capsys.readouterr().out
+    assert "2x3x4" in out
+    assert "  seqlab:cudnn: engine 'cudnn' needs cuda; JAX runs on cpu here." in out
+
+
+def test_many_models_of_torch_are_as_many_layers():
+    only("torch")
+    work = layer_suite.make_workload(SHAPE, backward=True)
+    calls, _ = gpu_suite.competitors(work, 3, [], torch_device="cpu")
+    results: Any = calls["torch"]()
+    assert len(results) == 3
+
+
+def test_the_gpu_suite_is_refused_in_one_line_where_there_is_no_gpu():
+    said = refused("bench", "--suite=gpu")
+    assert "--suite=gpu: expected an NVIDIA GPU; JAX found none, and runs on cpu here." in said
+
+
+def test_the_gpu_suite_skips_all_peers_but_a_torch_that_finds_the_gpu():
+    skipped = gpu_suite.why_skipped(["flax", "torch"])
+    assert skipped["flax"] == "not in the gpu suite"
+    assert skipped["torch"].startswith(("not installed", "built without CUDA"))
 
 
 def test_the_task_has_just_the_tokens_that_are_asked_for():

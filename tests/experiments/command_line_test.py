@@ -4,26 +4,13 @@ import sys
 
 import pytest
 from absl import flags
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import command_line, flagfiles
-from experiments.command_line import define_enum, define_float, define_integer
+from experiments import command_line
+from experiments.flag_kinds import define_float
 from seqlab.core.errors import RunFolderError, SeqlabError
-
-MODULE = __name__
-
-
-def define_all():
-    """A fresh set of flags, one of each kind."""
-    values = flags.FlagValues()
-    flags.DEFINE_string("dataset", "topics", "What to learn.", flag_values=values)
-    define_float("learning_rate", 0.1, "Rate.", 0.0, 10.0, flag_values=values)
-    define_integer("hidden_size", 8, "Units.", 1, flag_values=values)
-    define_enum("cell", "gru", ["gru", "lstm"], "Recurrence.", flag_values=values)
-    flags.DEFINE_boolean("nesterov", False, "Look ahead.", flag_values=values)
-    flags.DEFINE_list("sizes", ["1", "2"], "Widths.", flag_values=values)
-    return values
+from tests.experiments.small_flags import define_all
 
 
 @pytest.fixture
@@ -174,7 +161,7 @@ def test_defects_of_ours_keep_their_traceback(run, error):
 
 def test_help_prints_our_flags_with_their_bounds_and_exits_with_zero(monkeypatch, capsys):
     values = flags.FlagValues()
-    monkeypatch.setattr(sys, "argv", [MODULE])
+    monkeypatch.setattr(sys, "argv", [__name__])
     define_float("learning_rate", 0.1, "Rate.", 0.0, 10.0, flag_values=values)
     flags.DEFINE_string("foreign", "", "Of a library.", flag_values=values, module_name="some.library")
     for flag, has_foreign in [("--help", False), ("--helpfull", True)]:
@@ -186,25 +173,7 @@ def test_help_prints_our_flags_with_their_bounds_and_exits_with_zero(monkeypatch
             r"--learning_rate: Rate\.\s+\(default: '0.1'\)\s+\(a finite number in \[0.0, 10.0\]\)", printed
         )
         assert ("--foreign" in printed) == has_foreign
-
-
-def test_the_definers_file_a_flag_under_the_module_that_calls_them():
-    assert [flag.name for flag in define_all().get_flags_for_module(MODULE)] == [
-        "dataset",
-        "learning_rate",
-        "hidden_size",
-        "cell",
-        "nesterov",
-        "sizes",
-    ]
-
-
-@pytest.mark.parametrize(("low", "high", "bad"), [(1, None, 0), (None, 1, 2), (1, 2, 3)])
-def test_a_default_out_of_bounds_is_refused(low, high, bad):
-    with pytest.raises(flags.IllegalFlagValueError, match="expected an integer"):
-        define_integer("n", bad, "N.", low, high, flag_values=flags.FlagValues())
-    with pytest.raises(flags.IllegalFlagValueError, match="expected a finite number"):
-        define_float("x", bad, "X.", low, high, flag_values=flags.FlagValues())
+        assert "--flagfile" in printed
 
 
 def test_wrong_flags_are_refused_before_jax_is_imported():
@@ -217,119 +186,54 @@ def test_wrong_flags_are_refused_before_jax_is_imported():
     assert (done.returncode, done.stdout) == (2, "False\n")
 
 
-# flags.txt -------------------------------------------------------------------------------------------------------
+# Positional arguments --------------------------------------------------------------------------------------------
 
 
-def cannot_stand_in_a_file(value: str) -> bool:
-    """The rule of the writer, said another way."""
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    comment = re.search(r"\s(#|//)", value)
-    surrogate = any("\ud800" <= letter <= "\udfff" for letter in value)
-    return bool(quoted or comment or surrogate or {"\r", "\n"} & set(value) or value.endswith("\\")) or (
-        value != value.rstrip()
-    )
+FOLDERS = {"positional": "run folders"}
 
 
-def relaunched(text: str, path) -> flags.FlagValues:
-    path.write_bytes(text.encode())
+@given(st.lists(st.sampled_from(["runs/a", "runs/lr=0.3", "../b", "c"])), st.randoms(use_true_random=False))
+def test_positional_arguments_come_in_their_order_wherever_the_flags_stand(folders, random):
+    arguments = list(folders)
+    for flag in ("--nesterov", "--hidden_size=3", "--cell=lstm"):
+        arguments.insert(random.randint(0, len(arguments)), flag)
     values = define_all()
-    values(["run", *flagfiles.expand([f"--flagfile={path}"])])
-    return values
+    assert command_line.parse(["report", *arguments], values, **FOLDERS) == folders
+    assert (values.nesterov, values.hidden_size, values.cell) == (True, 3, "lstm")
 
 
-AWKWARD = st.text(st.sampled_from("ab ,#/\"'=-\\\t\r\né\u2028"), max_size=6) | st.text(max_size=6)
-
-
-def written(values: flags.FlagValues) -> str | None:
-    try:
-        return command_line.flags_text(values, [MODULE])
-    except SeqlabError:
-        return None
-
-
-@settings(deadline=None)
-@given(AWKWARD, st.floats(0, 10), st.integers(1, 2**70), st.booleans())
-def test_flags_text_relaunches_the_same_flags_or_is_refused(tmp_path_factory, dataset, rate, size, nesterov):
-    values = define_all()
-    values(["run", f"--dataset={dataset}", f"--learning_rate={rate!r}", f"--hidden_size={size}"])
-    values.nesterov = nesterov
-    text = written(values)
-    assert (text is None) == cannot_stand_in_a_file(dataset)
-    if text is not None:
-        path = tmp_path_factory.getbasetemp() / "flags.txt"
-        assert relaunched(text, path).flag_values_dict() == values.flag_values_dict()
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(st.sampled_from('ab ",#'), max_size=4), max_size=4))
-def test_lists_in_flags_text_come_back_the_same_or_are_refused(tmp_path_factory, sizes):
-    values = define_all()
-    values.mark_as_parsed()
-    values.sizes = sizes
-    text = written(values)
-    if all(item.isalpha() for item in sizes):
-        assert text is not None
-    if text is not None:
-        assert relaunched(text, tmp_path_factory.getbasetemp() / "flags.txt").sizes == sizes
+def test_behind_a_lone_dash_pair_everything_is_positional(values):
+    arguments = ["a", "--", "--nesterov", "sizes", "b"]
+    assert command_line.parse(["report", *arguments], values, **FOLDERS) == ["a", "--nesterov", "sizes", "b"]
+    assert not values.nesterov
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("arguments", "say"),
     [
-        ("dataset", ""),
-        ("dataset", "text:/a b/c,d#e.txt"),
-        ("dataset", " leading"),
-        ("dataset", "--flagfile=x"),
-        ("learning_rate", 0.1 + 0.2),
-        ("learning_rate", 5e-324),
-        ("nesterov", True),
-        ("sizes", []),
-        ("sizes", ["a b", "c,d", 'say "x"', ""]),
+        (
+            ["a", "learning_rate=0.3"],
+            "did you mean '--learning_rate=0.3'? A path of that name is './learning_rate=0.3'.",
+        ),
+        (["–hidden_size=3", "a"], "did you mean '--hidden_size=3'?"),
+        (["a", "nesterov"], "did you mean '--nesterov'?"),
+        (["--nesterov", "false", "a"], "did you mean '--nesterov=false' or '--nonesterov'?"),
     ],
 )
-def test_an_ordinary_value_survives_flags_txt(values, tmp_path, name, value):
-    values.mark_as_parsed()
-    setattr(values, name, value)
-    path = tmp_path / "flags.txt"
-    command_line.write_flags(path, values, [MODULE])
-    assert relaunched(path.read_text(), path)[name].value == value
+def test_what_looks_like_a_flag_is_no_positional_argument(values, arguments, say):
+    with pytest.raises(SeqlabError, match=re.escape("expected flags (--name=value) and run folders, found ")) as error:
+        command_line.parse(["report", *arguments], values, **FOLDERS)
+    assert say in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "why"),
-    [
-        (None, "a file cannot say None"),
-        ("a # b", "comment '# b'"),
-        ("a\nb", "line break"),
-        ("a ", "white space at its ends"),
-        ('"a"', "without quotes"),
-        ("a\\", "backslash"),
-        ("\udce9", "surrogates not allowed"),
-    ],
-)
-def test_a_value_that_a_flag_file_cannot_hold_is_refused_and_nothing_is_written(values, tmp_path, value, why):
-    values.mark_as_parsed()
-    values.dataset = value
-    with pytest.raises(SeqlabError, match=f"^flag --dataset: .*{why}"):
-        command_line.write_flags(tmp_path / "flags.txt", values, [MODULE])
-    assert not (tmp_path / "flags.txt").exists()
+@pytest.mark.parametrize("line", ["runs/a", "  # a comment", "  runs/a", "--"])
+def test_a_flag_file_never_holds_positional_arguments(values, tmp_path, line):
+    (tmp_path / "a.flags").write_text(f"--hidden_size=4\n{line}\n")
+    with pytest.raises(SeqlabError, match=r"^a\.flags:2: "):
+        command_line.parse(["report", "--flagfile=a.flags", "a"], values, **FOLDERS)
 
 
-def test_a_flag_that_may_be_given_several_times_is_refused(values):
-    flags.DEFINE_multi_string("vary", ["a"], "Repeated.", flag_values=values)
-    values.mark_as_parsed()
-    with pytest.raises(SeqlabError, match="Define the flag as a list"):
-        command_line.flags_text(values, [MODULE])
-
-
-def test_a_module_without_flags_is_an_unknown_name(values):
-    with pytest.raises(SeqlabError, match=r"unknown module with flags 'experiments\.flag_definition'"):
-        command_line.flags_text(values, ["experiments.flag_definition"])
-
-
-def test_flags_txt_has_only_the_given_modules_one_flag_a_line_in_the_order_of_definition(values):
-    flags.DEFINE_string("foreign", "", "Of a library.", flag_values=values, module_name="some.library")
-    values.mark_as_parsed()
-    assert command_line.flags_text(values, [MODULE]) == (
-        "--dataset=topics\n--learning_rate=0.1\n--hidden_size=8\n--cell=gru\n--nesterov=false\n--sizes=1,2\n"
-    )
+def test_main_gets_the_positional_arguments(values):
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(lambda *folders: len(folders), ["report", "a", "b"], flag_values=values, **FOLDERS)
+    assert stop.value.code == 2

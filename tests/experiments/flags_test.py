@@ -3,14 +3,25 @@ import re
 import pytest
 from absl import flags
 
-from experiments import bench, command_line, flag_definitions, predict, run, run_folder
+from experiments import (
+    bench,
+    command_line,
+    diagnose,
+    export,
+    flag_definitions,
+    flags_text,
+    predict,
+    report,
+    run,
+    run_folder,
+)
 from seqlab.core.precision import PRECISIONS
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.optim.chains import DIRECTIONS
 from seqlab.optim.schedules import SCHEDULES
 from tests.experiments.launching import unparse_all
 
-OURS = [module.__name__ for module in (flag_definitions, run_folder, predict, bench)]
+OURS = [module.__name__ for module in (flag_definitions, run_folder, predict, diagnose, export, bench, report)]
 ALL = [flag for module in OURS for flag in flags.FLAGS.get_flags_for_module(module)]
 
 
@@ -27,7 +38,7 @@ def test_a_flag_has_a_help_of_a_sentence_and_a_default_that_a_file_can_say(flag)
     assert re.fullmatch(r"(<\S+>: )?[A-Z].*\.", flag.help)
     assert flag.default is not None
     assert re.fullmatch("[a-z][a-z0-9_]*", flag.name)
-    assert command_line._flag_line(flag).startswith(f"--{flag.name}=")
+    assert flags_text._flag_line(flag).startswith(f"--{flag.name}=")
 
 
 def test_flags_are_defined_once_and_by_the_experiments_alone():
@@ -51,7 +62,7 @@ def test_the_names_that_a_flag_takes_are_those_of_the_librarys_table(name, table
 def test_the_default_flags_written_to_a_file_relaunch_the_defaults(tmp_path):
     command_line.parse(["run"])
     path = tmp_path / "flags.txt"
-    command_line.write_flags(path, flags.FLAGS, run_folder.IDENTITY)
+    flags_text.write_flags(path, flags.FLAGS, run_folder.IDENTITY)
     before = flags.FLAGS.flag_values_dict()
     unparse_all()
     command_line.parse(["run", f"--flagfile={path}"])

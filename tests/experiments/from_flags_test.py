@@ -29,6 +29,7 @@ def configure(monkeypatch):
         return {
             "data": task_table.task_entry("language_model").load(values),
             "model": from_flags.language_model_config(values),
+            "sequences": from_flags.sequence_config(values),
             "hyper": from_flags.hyper(values),
             "optimizer": from_flags.optimizer_config(values),
             "train": from_flags.train_config(values, task),  # pyright: ignore[reportArgumentType]
@@ -52,6 +53,7 @@ def test_every_flag_reaches_the_field_of_its_name(configure):
     given = configure(*(f"--{name}={value}" for name, value in OTHER_VALUES.items()))
     model, optimizer = given["model"], given["optimizer"]
     fields = {
+        **dataclasses.asdict(given["sequences"]),
         **dataclasses.asdict(model.recurrent),
         **{field.name: getattr(model, field.name) for field in dataclasses.fields(LanguageModelConfig)},
         **given["hyper"]._asdict(),
@@ -99,5 +101,9 @@ def test_the_builtin_data_set_of_the_task_is_the_default(configure):
 
 
 def test_an_unknown_task_is_refused_with_the_known_ones():
-    with pytest.raises(SeqlabError, match=r"unknown task 'tagging'\. Known: language_model"):
+    with pytest.raises(
+        SeqlabError,
+        match=r"unknown task 'tagging'; did you mean 'adding'\? Known: adding, agreement, copy_memory, language_model, "
+        "temporal_order",
+    ):
         task_table.task_entry("tagging")

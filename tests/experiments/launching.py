@@ -11,9 +11,17 @@ from unittest import mock
 import numpy as np
 from absl import flags
 
-from experiments import bench, command_line, predict, run
+from experiments import bench, command_line, diagnose, export, predict, report, run
 
-PROGRAMS = {"run": run.main, "predict": predict.main, "bench": bench.main}
+PROGRAMS = {
+    "run": run.main,
+    "predict": predict.main,
+    "diagnose": diagnose.main,
+    "export": export.main,
+    "bench": bench.main,
+    "report": report.main,
+}
+POSITIONAL = {"report": "run folders"}
 WORDS = ["the", "of", "a", "state", "cell", "gate", "time", "step", "input", "output", "carry", "reads", "writes"]
 
 # Evaluations at 4, 8 and 12, an epoch of 6 steps, chunks of 2.
@@ -42,14 +50,21 @@ OTHER_VALUES = {
     "batch_size": "5",
     "eval_batch_size": "6",
     "window_size": "9",
+    "sequence_length": "14",
     "cell": "gru",
     "hidden_size": "11",
     "num_layers": "2",
-    "residual": "true",
+    "skip_connections": "dense",
+    "learned_carry": "true",
+    "zoneout_rate": "0.375",
+    "variational_dropout": "true",
+    "state_dropout_rate": "0.3125",
+    "weight_drop_rate": "0.4375",
     "embedding_size": "13",
     "tied_embeddings": "true",
     "engine": "loop",
     "precision": "bfloat16",
+    "chrono_steps": "30",
     "dropout_rate": "0.25",
     "label_smoothing": "0.125",
     "optimizer": "sgd",
@@ -101,7 +116,7 @@ def launch(program: str, *arguments: Any, stdin: bytes = b"") -> Launched:
             mock.patch.object(sys, "argv", argv),
             mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
         ):
-            command_line.run(PROGRAMS[program], argv)
+            command_line.run(PROGRAMS[program], argv, positional=POSITIONAL.get(program, ""))
     except SystemExit as stop:
         return Launched(int(stop.code or 0), out.getvalue(), err.getvalue())
     finally:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +22,8 @@ def ask(trained):
     def answers(*arguments, stdin=b""):
         done = launch("predict", f"--run_dir={trained.folder}", *arguments, stdin=stdin)
         assert (done.status, done.err) == (0, "")
-        return [json.loads(line) for line in done.out.splitlines()]
+        refuse = lambda name: pytest.fail(f"{name} is no JSON")  # noqa: E731
+        return [json.loads(line, parse_constant=refuse) for line in done.out.splitlines()]
 
     return answers
 
@@ -41,6 +43,13 @@ def test_a_sample_is_a_function_of_the_seed(ask):
     assert first["prompt"] == "the cell"
     assert len(first["sample"]) == 30
     assert other["sample"] != first["sample"]
+
+
+def test_a_number_that_is_not_finite_is_null(ask, monkeypatch):
+    predictors = {"score": lambda lines: [{"text": line, "perplexity": math.inf} for line in lines]}
+    entry = SimpleNamespace(predictors=lambda *_: predictors)
+    monkeypatch.setattr("experiments.predict.task_entry", lambda _: entry)
+    assert ask("--mode=score", "--prompt=é") == [{"text": "é", "perplexity": None}]
 
 
 def test_sampling_is_the_default_and_needs_no_prompt(ask):

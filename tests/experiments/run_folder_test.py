@@ -148,6 +148,12 @@ def test_a_run_of_another_version_names_the_row_of_the_flag_that_is_unknown(clai
         run_folder.read_values(claimed)
 
 
+def test_a_number_that_is_not_finite_is_null_in_a_summary(tmp_path):
+    path = tmp_path / "summary.json"
+    run_folder.write_json(path, {"test": {"perplexity": float("inf"), "loss": 710.0}})
+    assert run_folder.read_json(path, {}) == {"test": {"perplexity": None, "loss": 710.0}}
+
+
 def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "summary.json"
     run_folder.write_json(path, {"status": "interrupted"})

@@ -4,12 +4,15 @@ How to regenerate, with any Python that has torch and numpy (the files here were
 
     python tests/golden/generate_torch.py
 
-One ``.npz`` file a layer, of plain float32 arrays. Each layer is bidirectional, so that one packed batch of variable
-lengths gives both directions of time; biases and initial states are random, as zeros would hide a wrong one. For each
-direction the gradients are those of a random weighted sum of that direction's outputs and last states.
+``torch_stacks.npz`` holds whole state dicts with what the modules return: layers two deep in both directions, and
+single cells. Of the others there is one ``.npz`` file a layer, of plain float32 arrays. Each layer is bidirectional, so
+that one packed batch of variable lengths gives both directions of time; biases and initial states are random, as zeros
+would hide a wrong one. For each direction the gradients are those of a random weighted sum of that direction's outputs
+and last states.
 """
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +81,43 @@ def results(name: str, seed: int) -> dict[str, np.ndarray]:
     return {kind: array.detach().numpy() for kind, array in arrays.items()}
 
 
+def stack_of(name: str) -> Any:
+    """Two layers, in both directions."""
+    kind, _, variant = name.partition("_")
+    options = {"nonlinearity": variant} if kind == "rnn" else {"proj_size": PROJECTED} if variant else {}
+    return getattr(torch.nn, kind.upper())(F, H, num_layers=2, bidirectional=True, batch_first=True, **options)
+
+
+STACKS = {
+    **{name: partial(stack_of, name) for name in LAYERS},
+    "rnn_cell": lambda: torch.nn.RNNCell(F, H),
+    "gru_cell": lambda: torch.nn.GRUCell(F, H),
+    "lstm_cell": lambda: torch.nn.LSTMCell(F, H),
+}
+
+
+def stacks() -> dict[str, np.ndarray]:
+    """For each module its state dict, inputs and outputs from a state of zeros; a cell's are those of one step."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {}
+    for name, make in STACKS.items():
+        module = make()
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.copy_(torch.tensor(0.5 * rng.standard_normal(weight.shape), dtype=torch.float32))
+            is_cell = name.endswith("_cell")
+            inputs = torch.tensor(rng.standard_normal((B, F) if is_cell else (B, T, F)), dtype=torch.float32)
+            outputs = module(inputs)
+        # An LSTM's cell gives (h, c), a layer (outputs, last states).
+        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
+        found = {"inputs": inputs, "outputs": outputs}
+        found |= {f"state_dict/{leaf}": array for leaf, array in module.state_dict().items()}
+        arrays |= {f"{name}/{kind}": array.numpy() for kind, array in found.items()}
+    return arrays
+
+
 if __name__ == "__main__":
+    np.savez_compressed(Path(__file__).with_name("torch_stacks.npz"), allow_pickle=False, **stacks())
     for seed, name in enumerate(LAYERS):
         path = Path(__file__).with_name(f"torch_{name}.npz")
         np.savez_compressed(path, allow_pickle=False, **results(name, seed))

@@ -20,6 +20,10 @@ from seqlab.layers.config import RecurrentConfig
         ({"num_layers": 0}, ["num_layers", "at least 1", "got 0"]),
         ({"num_layers": -2}, ["num_layers", "at least 1", "got -2"]),
         ({"hidden_size": 0}, ["width", "at least 1", "got 0"]),
+        ({"skip_connections": "residal"}, ["unknown skip_connections 'residal'", "did you mean 'residual'", "dense"]),
+        ({"zoneout_rate": 1.5}, ["zoneout_rate", "[0, 1]", "got 1.5"]),
+        ({"cell": "lru", "zoneout_rate": 0.5}, ["zoneout", "LRUCell"]),
+        ({"cell": "min_gru", "zoneout_rate": 0.5, "engine": "associative"}, ["associative", "scan"]),
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_known(wrong, said):
@@ -46,9 +50,13 @@ def test_the_stack_has_the_depth_width_and_directions_that_were_asked_for(bidire
     assert jax.tree.map(jnp.shape, carry) == jax.tree.map(jnp.shape, fresh)
 
 
-def test_residual_engine_and_precision_reach_the_layers():
-    stack = RecurrentConfig(residual=True, engine="loop", precision="bfloat16").make()
-    assert stack.residual
+def test_the_options_reach_the_layers():
+    options: dict[str, Any] = {"skip_connections": "residual", "variational_dropout": True, "zoneout_rate": 0.25}
+    stack = RecurrentConfig(**options, learned_carry=True, engine="loop", precision="bfloat16").make()
+    assert stack.skip_connections == "residual"
+    assert stack.variational_dropout
+    assert stack.layers[0].zoneout_rates == 0.25
+    assert stack.layers[0].cell.learned_carry
     assert stack.layers[0].engine == "loop"
     assert stack.layers[0].cell.dtype == jnp.bfloat16
 

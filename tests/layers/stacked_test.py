@@ -1,11 +1,13 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seqlab.cells import make_cell
 from seqlab.layers import Bidirectional, Recurrent, Stacked
+from seqlab.layers.stacked import SKIP_CONNECTIONS
 from tests.contracts.cases import jit
 
 B, T, F, H = 3, 4, 2, 3
@@ -34,33 +36,36 @@ def recurrent(cell_name, features=H, **options):
 
 
 @functools.cache
-def stack(kind="gru", depth=2, residual=False):
+def stack(kind="gru", depth=2, **options):
     def layer():
         if kind == "both ways":
             return Bidirectional(forward=recurrent("vanilla"), backward=recurrent("vanilla", reverse=True))
         return recurrent(kind)
 
-    stacked = Stacked(tuple(layer() for _ in range(depth)), residual=residual)
+    stacked = Stacked(tuple(layer() for _ in range(depth)), **options)
     return stacked, jit(stacked.init)(KEY, INPUTS)["params"]
 
 
 def by_hand(stacked, params, inputs, carries, **controls):
     """The layers one after the other, each with its own part of the params."""
-    after, outputs = [], inputs
+    after, of_all, outputs = [], [], inputs
     for number, (layer, carry) in enumerate(zip(stacked.layers, carries, strict=True)):
         below = outputs
         layer_params = {"params": params[f"layers_{number}"]}
-        outputs, carry, _ = layer.apply(layer_params, below, initial_carry=carry, **controls)
-        if stacked.residual and below.shape[-1] == outputs.shape[-1]:
+        dense = stacked.skip_connections == "dense"
+        seen = jnp.concatenate([below, inputs], axis=-1) if dense and number else below
+        outputs, carry, _ = layer.apply(layer_params, seen, initial_carry=carry, **controls)
+        if stacked.skip_connections == "residual" and below.shape[-1] == outputs.shape[-1]:
             outputs = outputs + below
         after.append(carry)
-    return outputs, tuple(after)
+        of_all.append(outputs)
+    return jnp.concatenate(of_all, axis=-1) if stacked.skip_connections == "dense" else outputs, tuple(after)
 
 
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("skip", SKIP_CONNECTIONS)
 @pytest.mark.parametrize("kind", ["gru", "both ways"])
-def test_a_stack_is_its_layers_one_after_the_other(kind, residual):
-    stacked, params = stack(kind, residual=residual)
+def test_a_stack_is_its_layers_one_after_the_other(kind, skip):
+    stacked, params = stack(kind, skip_connections=skip)
     carries = jax.tree.map(lambda leaf: leaf + 0.5, stacked.initialize_carry(KEY, B))
     found = apply(stacked, params, INPUTS, initial_carry=carries, lengths=LENGTHS)
     assert_same(found[:2], jit(functools.partial(by_hand, stacked))(params, INPUTS, carries, lengths=LENGTHS))
@@ -69,7 +74,7 @@ def test_a_stack_is_its_layers_one_after_the_other(kind, residual):
 
 def test_residual_connections_pass_where_widths_are_equal_and_only_there():
     plain, params = stack("gru")
-    stacked, _ = stack("gru", residual=True)
+    stacked, _ = stack("gru", skip_connections="residual")
     outputs = [apply(model, params, INPUTS).outputs for model in (plain, stacked)]
     assert not np.allclose(*outputs)
     # With all params zero a GRU's outputs are zero, so that residuals show what goes around the layers: nothing of
@@ -82,18 +87,22 @@ def test_residual_connections_pass_where_widths_are_equal_and_only_there():
     np.testing.assert_array_equal(apply(stacked, zeros, wide).outputs, wide)
 
 
-def test_residual_padding_stays_zero():
-    stacked, params = stack("gru", residual=True)
-    inputs = np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], INPUTS, np.nan)
+@pytest.mark.parametrize("width", [F, H])
+@pytest.mark.parametrize("skip", ["residual", "dense"])
+def test_padding_stays_zero_whatever_goes_around_a_layer(skip, width):
+    stacked = stack("gru", skip_connections=skip)[0]
+    real = np.resize(INPUTS, (B, T, width))
+    params = jit(stacked.init)(KEY, real)["params"]
+    inputs = np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], real, np.nan)
     outputs = apply(stacked, params, inputs, lengths=LENGTHS).outputs
     assert not np.any(outputs[1])
     assert not np.any(outputs[2, 2:])
-    assert_same(outputs, apply(stacked, params, INPUTS, lengths=LENGTHS).outputs)
+    assert_same(outputs, apply(stacked, params, real, lengths=LENGTHS).outputs)
 
 
-@pytest.mark.parametrize("residual", [False, True])
-def test_two_windows_with_the_carry_are_one_long_one(residual):
-    stacked, params = stack("gru", residual=residual)
+@pytest.mark.parametrize("skip", SKIP_CONNECTIONS)
+def test_two_windows_with_the_carry_are_one_long_one(skip):
+    stacked, params = stack("gru", skip_connections=skip)
     whole = apply(stacked, params, INPUTS)
     first = apply(stacked, params, INPUTS[:, :3])
     second = apply(stacked, params, INPUTS[:, 3:], initial_carry=first.carry)

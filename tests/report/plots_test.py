@@ -1,4 +1,5 @@
 import json
+import math
 
 import matplotlib.image
 import numpy as np
@@ -62,6 +63,13 @@ def test_baselines_and_the_best_step_are_marked(draw):
     assert [text.get_text() for text in axes.texts] == ["unigram"]
     assert any(np.allclose(np.asarray(line.get_ydata(), float), 4.8) for line in axes.get_lines())
     assert any(line.get_label() == "best step" and list(line.get_xdata()) == [6, 6] for line in axes.get_lines())
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, None])
+def test_a_baseline_that_is_not_finite_has_no_line(draw, value):
+    _, axes = draw(RECORDS, {"baselines": {"unigram": {"validation": {"bits": value}}}})
+    assert len(axes.get_lines()) == 2
+    assert len(axes.texts) == 0
 
 
 @pytest.mark.parametrize("records", [[], RECORDS[:1]], ids=["no records", "training alone"])

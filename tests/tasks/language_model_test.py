@@ -60,12 +60,15 @@ def evaluator(**changes):
 
 @functools.cache
 def loss_function():
-    return jit(task_of().loss)
+    def run(params, carry, batch, key, dropout_rate, label_smoothing):
+        return task_of().loss(params, carry, batch, key, Hyper(dropout_rate, label_smoothing))
+
+    return jit(run)
 
 
 def train_loss(params, carry, batch, key=KEY, dropout_rate=0.0, label_smoothing=0.0):
     """The training path, with rates that are traced."""
-    return loss_function()(params, carry, batch, key, Hyper(dropout_rate, label_smoothing))
+    return loss_function()(params, carry, batch, key, dropout_rate, label_smoothing)
 
 
 def random_carry(batch_size, seed=0):
@@ -168,8 +171,8 @@ def test_dropout_is_drawn_from_the_key_and_label_smoothing_is_of_the_loss():
 def test_a_population_with_rates_of_its_own_is_a_stack_of_singles():
     batch, carry = task_of().splits.train.batch(0), task_of().initial_carry(3)
     rates, smoothings = jnp.array([0.0, 0.4]), jnp.array([0.3, 0.0])
-    run = jax.vmap(lambda hyper: task_of().loss(params_of(), carry, batch, KEY, hyper).total)
-    of_all = jit(run)(Hyper(rates, smoothings))
+    run = jax.vmap(lambda *rates: task_of().loss(params_of(), carry, batch, KEY, Hyper(*rates)).total)
+    of_all = jit(run)(rates, smoothings)
     singles = [
         train_loss(params_of(), carry, batch, dropout_rate=rate, label_smoothing=smoothing).total
         for rate, smoothing in zip(rates, smoothings, strict=True)

@@ -144,6 +144,28 @@ def test_a_folder_that_was_not_finished_is_ignored_and_written_anew(checkpoints)
     assert int(checkpoints.restore(make_state(), 9).state.step) == 9
 
 
+@pytest.mark.parametrize(("step", "left"), [(6, [5, 6]), (5, [4])])
+def test_a_kill_while_an_old_checkpoint_is_deleted_leaves_only_whole_ones(checkpoints, monkeypatch, step, left):
+    for earlier in (4, 5):
+        checkpoints.save(make_state(earlier), Best())
+
+    def killed(folder, **_):
+        (folder / "meta.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(make_state(step), Best())
+    assert checkpoints.steps() == left
+    for whole in left:
+        assert int(checkpoints.restore(make_state(), whole).state.step) == whole
+    checkpoints.save(make_state(7), Best())
+    assert [path.name for path in sorted(checkpoints.folder.iterdir())] == [
+        f"step_0000000{kept}" for kept in (left[-1], 7)
+    ]
+
+
 @pytest.mark.parametrize("what_fails", ["os.replace", "seqlab.train.checkpoint._write", "pathlib.Path.write_text"])
 def test_a_failure_while_writing_is_raised_and_leaves_the_older_checkpoints(checkpoints, monkeypatch, what_fails):
     checkpoints.save(make_state(4), BEST)

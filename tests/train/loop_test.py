@@ -5,10 +5,13 @@ import jax
 import numpy as np
 import optax
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqlab.core.trees import all_finite
 from seqlab.tasks.base import Hyper
 from seqlab.train import Best, Checkpoints, TrainConfig, evaluate_split, fit, stack_batches
+from seqlab.train.loop import _chunk_size
 from tests.train.toys import (
     BATCHES_PER_EPOCH,
     ROWS,
@@ -230,13 +233,28 @@ def test_an_evaluation_that_is_not_finite_ends_the_run_and_is_not_saved(tmp_path
     assert recorder.steps("validation") == [1]
 
 
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 20))
+def test_chunks_have_two_sizes_and_reach_every_evaluation(num_steps, evaluate_every, chunk_steps):
+    config, step, sizes = TrainConfig(num_steps, evaluate_every, chunk_steps), 0, set()
+    while step < num_steps:
+        until = min(num_steps, (step // evaluate_every + 1) * evaluate_every)
+        while step < until:
+            size = _chunk_size(config, until - step)
+            assert 1 <= size <= chunk_steps
+            sizes.add(size)
+            step += size
+        assert step == until
+    assert len(sizes) <= 2
+
+
 # Programs --------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_epoch_compiles_nothing_and_a_remainder_one_chunk_more(caplog):
-    # Chunks of 4 and 2, and again 4 and 2.
+# Chunks of 4 and 2, and again 4 and 2; of 4 and 3, and 2 at the end, where 3 and 2 are cut into ones.
+@pytest.mark.parametrize(("num_steps", "evaluate_every"), [(12, 6), (16, 7)])
+def test_a_second_epoch_compiles_nothing_and_remainders_one_chunk_more(caplog, num_steps, evaluate_every):
     with jax.log_compiles(), caplog.at_level("WARNING"):
-        fit(echo_task(), adam(), TrainConfig(num_steps=12, evaluate_every=6, chunk_steps=4))
+        fit(echo_task(), adam(), TrainConfig(num_steps, evaluate_every, chunk_steps=4))
     compiled = re.findall(r"Compiling (?:jit\()?(\w+)\)? with", caplog.text)
     assert compiled.count("run_chunk") == 2
     assert compiled.count("evaluate") == 1

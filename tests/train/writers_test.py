@@ -84,18 +84,24 @@ EVENT = event_pb2.__dict__["Event"]
 
 
 def read_scalars(folder):
-    """The scalars of an event file: records of length, checksum, message, checksum."""
-    (path,) = folder.glob("events.out.tfevents.*")
-    content, scalars = path.read_bytes(), []
-    while content:
-        (size,) = struct.unpack("<Q", content[:8])
-        event, content = EVENT.FromString(content[12 : 12 + size]), content[16 + size :]
-        scalars += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
+    """The scalars of event files, whose records are length, checksum, message, checksum.
+
+    As TensorBoard does, a session that starts at a step removes what was there from that step on.
+    """
+    scalars = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        content = path.read_bytes()
+        while content:
+            (size,) = struct.unpack("<Q", content[:8])
+            event, content = EVENT.FromString(content[12 : 12 + size]), content[16 + size :]
+            if event.HasField("session_log") and event.session_log.status == event.session_log.START:
+                scalars = [scalar for scalar in scalars if scalar[0] < event.step]
+            scalars += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
     return scalars
 
 
 def test_every_score_is_an_event_named_for_its_split(tmp_path):
-    with TensorBoard(tmp_path) as board:
+    with TensorBoard(tmp_path, 0) as board:
         board.record(2, "train", {"loss": 3.0, "gradient_norm": 0.5}, 100.0)
         board.record(4, "validation", {"loss": 2.5})
     assert read_scalars(tmp_path) == [
@@ -104,6 +110,19 @@ def test_every_score_is_an_event_named_for_its_split(tmp_path):
         (2, "train/units_per_second", 100.0),
         (4, "validation/loss", 2.5),
     ]
+
+
+@pytest.mark.parametrize("resume_step", [0, 4])
+def test_events_of_a_killed_run_are_not_repeated_when_it_goes_on(tmp_path, monkeypatch, resume_step):
+    lines = [(2, "train", {"loss": 3.0}), (4, "train", {"loss": 2.0}), (6, "train", {"loss": 1.0})]
+    for launch, first_step in enumerate([0, resume_step]):
+        # The name of a file of events has the second in which it was begun.
+        monkeypatch.setattr("tensorboardX.event_file_writer.time.time", lambda launch=launch: 1e9 + launch)
+        with TensorBoard(tmp_path, first_step) as board:
+            for line in lines[first_step // 2 :]:
+                board.record(*line)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert read_scalars(tmp_path) == [(step, "train/loss", scores["loss"]) for step, _, scores in lines]
 
 
 # Pace ------------------------------------------------------------------------------------------------------------
