@@ -8,6 +8,8 @@ one inside the step: the product of the hidden state with the recurrent kernel, 
     step:    carry, projected [B, G] -> carry, output [B, H]
              = combine(carry, projected, recurrent_input(params, carry) @ recurrent_kernel)
 
+Where all gates of a cell are functions of the sum of the two products, ``combine`` is ``squash`` and then ``merge``.
+
 Nothing is drawn inside a step. What is random in training is drawn before, and comes in as data: dropped weights and a
 ``state_mask`` in the params, masks of dropout and zoneout with the inputs. So every engine runs the same.
 """
@@ -19,6 +21,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seqlab.cells.gates import squash, unsquash
 from seqlab.cells.initializers import Initializer
 from seqlab.core.array_types import Array, Carry, Float, Key, Params
 from seqlab.core.precision import dot
@@ -48,11 +51,18 @@ class Cell(nn.RNNCellBase):
     # Into how many arrays of equal width ``combine`` wants each of the two products cut: XLA makes tight loops of
     # activations over arrays of their own, and slow ones over slices of an array.
     num_parts: ClassVar[int] = 1
+    # The activations of the gates, as ``squash`` takes them, for a cell that gives ``merge`` instead of ``combine``.
+    gate_kinds: ClassVar[str] = ""
 
     @property
     def has_one_product(self) -> bool:
         """Whether the step is ``combine`` after one product with ``recurrent_kernel``, as engines may lay it out."""
         return type(self).step is Cell.step
+
+    @property
+    def merges_gates(self) -> bool:
+        """Whether ``combine`` is ``squash``, of the sum of the products, and then ``merge``."""
+        return type(self).combine is Cell.combine
 
     @property
     def num_feature_axes(self) -> int:
@@ -113,7 +123,32 @@ class Cell(nn.RNNCellBase):
         self, params: Params, carry: Carry, projected: Gates, recurrent: Gates
     ) -> tuple[Carry, Float[Array, "*B H"]]:
         """The rest of a step, once both products are known and cut: all of it element by element."""
+        return self.merge(params, carry, squash(projected + recurrent, self.gate_kinds))
+
+    @nn.nowrap
+    def merge(
+        self, params: Params, carry: Carry, gates: tuple[Float[Array, "*B H"], ...]
+    ) -> tuple[Carry, Float[Array, "*B H"]]:
+        """What is left of ``combine`` once the gates are known, for a cell with ``gate_kinds``."""
         raise NotImplementedError
+
+    @nn.nowrap
+    def keep(self, projected: Gates, recurrent: Gates) -> Gates:
+        """What of the two products a derivative of the step needs: the gates that they make, or else themselves."""
+        return squash(projected + recurrent, self.gate_kinds) if self.merges_gates else (projected, recurrent)
+
+    @nn.nowrap
+    def combine_kept(self, params: Params, carry: Carry, kept: Gates) -> tuple[Carry, Float[Array, "*B H"]]:
+        """``combine`` from what ``keep`` kept."""
+        return self.merge(params, carry, kept) if self.merges_gates else self.combine(params, carry, *kept)
+
+    @nn.nowrap
+    def pull_kept(self, kept: Gates, d_kept: Gates) -> tuple[Gates, Gates]:
+        """From the gradient by what ``keep`` kept to those by the two products; one array where both are the same."""
+        if not self.merges_gates:
+            return d_kept
+        d_sum = unsquash(kept, d_kept, self.gate_kinds)
+        return d_sum, d_sum
 
     @nn.nowrap
     def step(self, params: Params, carry: Carry, projected: Float[Array, "*B G"]) -> tuple[Carry, Float[Array, "*B H"]]:

@@ -27,3 +27,19 @@ def squash(pre_activations: Float[Array, "*B G"], kinds: str) -> tuple[Float[Arr
     scale = jnp.asarray(np.repeat(halves, pre_activations.shape[-1] // len(kinds)), pre_activations.dtype)
     values = jnp.split(jnp.tanh(scale * pre_activations), len(kinds), axis=-1)
     return tuple(0.5 * value + 0.5 if kind == "s" else value for value, kind in zip(values, kinds, strict=True))
+
+
+def unsquash(
+    gates: tuple[Float[Array, "*B H"], ...], d_gates: tuple[Float[Array, "*B H"], ...], kinds: str
+) -> Float[Array, "*B G"]:
+    """The gradient by the pre-activations from that by the gates, side by side.
+
+        sigmoid' = s (1 - s)     tanh' = 1 - t^2
+
+    Both are functions of the gate's value, so that a derivative has to keep nothing else.
+
+    >>> unsquash((jnp.full((1, 1), 0.5), jnp.zeros((1, 1))), (jnp.ones((1, 1)), jnp.ones((1, 1))), "st").tolist()
+    [[0.25, 1.0]]
+    """
+    slopes = [gate * (1 - gate) if kind == "s" else 1 - gate * gate for gate, kind in zip(gates, kinds, strict=True)]
+    return jnp.concatenate([slope * d for slope, d in zip(slopes, d_gates, strict=True)], axis=-1)

@@ -6,13 +6,12 @@ bias starts at 1 (Jozefowicz et al., 2015). Gate order in the arrays: i, f, g, o
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from seqlab.cells.base import Cell, ParamSpec
-from seqlab.cells.gates import squash
 from seqlab.cells.initializers import gate_constants, glorot, orthogonal
 from seqlab.core.array_types import Array, Float, Key, Params
 
@@ -51,6 +50,8 @@ class LSTMCell(Cell):
 
     forget_bias: float = 1.0
 
+    gate_kinds: ClassVar[str] = "ssts"
+
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
         """See the class."""
@@ -73,16 +74,11 @@ class LSTMCell(Cell):
         return carry[1]
 
     @nn.nowrap
-    def combine(
-        self,
-        params: Params,
-        carry: tuple[Array, Array],
-        projected: Float[Array, "*B G"],
-        recurrent: Float[Array, "*B G"],
+    def merge(
+        self, params: Params, carry: tuple[Array, Array], gates: tuple[Array, ...]
     ) -> tuple[LSTMCarry, Float[Array, "*B H"]]:
         """See the class."""
-        c, _ = carry
-        i, f, g, o = squash(projected + recurrent, "ssts")
+        (c, _), (i, f, g, o) = carry, gates
         c = f * c + i * g
         h = o * jnp.tanh(c)
         return LSTMCarry(c, h), h

@@ -5,12 +5,12 @@ where the LSTM has four: a quarter less work, and in the comparison of Greff et 
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from seqlab.cells.base import ParamSpec
-from seqlab.cells.gates import squash
 from seqlab.cells.initializers import gate_constants, glorot, orthogonal
 from seqlab.cells.lstm import LSTMCarry, LSTMCell
 from seqlab.core.array_types import Array, Float, Params
@@ -32,6 +32,8 @@ class CoupledLSTMCell(LSTMCell):
         Greff et al., LSTM: a search space odyssey, 2017 (arXiv 2015).
     """
 
+    gate_kinds: ClassVar[str] = "sts"
+
     @nn.nowrap
     def param_specs(self, num_features: int) -> Mapping[str, ParamSpec]:
         """See the class."""
@@ -43,16 +45,11 @@ class CoupledLSTMCell(LSTMCell):
         }
 
     @nn.nowrap
-    def combine(
-        self,
-        params: Params,
-        carry: tuple[Array, Array],
-        projected: Float[Array, "*B G"],
-        recurrent: Float[Array, "*B G"],
+    def merge(
+        self, params: Params, carry: tuple[Array, Array], gates: tuple[Array, ...]
     ) -> tuple[LSTMCarry, Float[Array, "*B H"]]:
         """See the class."""
-        c, _ = carry
-        f, g, o = squash(projected + recurrent, "sts")
+        (c, _), (f, g, o) = carry, gates
         c = f * c + (1 - f) * g
         h = o * jnp.tanh(c)
         return LSTMCarry(c, h), h

@@ -10,7 +10,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from seqlab.cells.base import ParamSpec
-from seqlab.cells.gates import squash
 from seqlab.cells.initializers import orthogonal
 from seqlab.cells.lstm import LSTMCarry, LSTMCell
 from seqlab.core.array_types import Array, Float, Key, Params
@@ -72,16 +71,11 @@ class ProjectedLSTMCell(LSTMCell):
         return LSTMCarry(c, h[..., : self.output_size])
 
     @nn.nowrap
-    def combine(
-        self,
-        params: Params,
-        carry: tuple[Array, Array],
-        projected: Float[Array, "*B G"],
-        recurrent: Float[Array, "*B G"],
+    def merge(
+        self, params: Params, carry: tuple[Array, Array], gates: tuple[Array, ...]
     ) -> tuple[LSTMCarry, Float[Array, "*B P"]]:
         """See the class; the one product here is the projection."""
-        c, _ = carry
-        i, f, g, o = squash(projected + recurrent, "ssts")
+        (c, _), (i, f, g, o) = carry, gates
         c = f * c + i * g
         h = dot(o * jnp.tanh(c), params["projection_kernel"], self.dtype)
         return LSTMCarry(c, h), h

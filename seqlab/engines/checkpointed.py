@@ -20,7 +20,8 @@ import jax
 
 from seqlab.core.array_types import Array, Carry, Float, Params
 from seqlab.engines.base import Controls, Unrollable, Unrolled
-from seqlab.engines.windows import Window, scan_windows, unroll_window
+from seqlab.engines.sequential import unroll_window
+from seqlab.engines.windows import Window, scan_windows
 
 
 def unroll_checkpointed(

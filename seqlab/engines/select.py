@@ -52,6 +52,7 @@ PLATFORMS = {"cudnn": "cuda", "pallas": "cuda"}
 # Engines that take a number behind a colon, ``truncated:64``, with what it is.
 NUMBERS = {
     "scan": "unroll",
+    "fused": "window",
     "checkpointed": "window",
     "truncated": "window",
     "newton": "max_iterations",
@@ -88,8 +89,9 @@ def supported_engines(cell: Unrollable) -> list[str]:
 def resolve_engine(engine: str, cell: Unrollable) -> Engine:
     """The engine of that name; ``auto`` chooses by cell and platform, ``truncated:32`` gives an engine its number.
 
-    ``auto`` is ``fused`` for the cells that it supports; ``associative`` for linear recurrences on an accelerator,
-    where few wide operations beat many small ones; and ``scan`` for the rest, among them linear recurrences on a CPU.
+    ``auto`` is ``fused`` for the cells that it supports, on a CPU in windows that fit the cache; ``associative`` for
+    linear recurrences on an accelerator, where few wide operations beat many small ones; and ``scan`` for the rest,
+    among them linear recurrences on a CPU.
     ``cudnn`` and ``pallas`` are for those who ask for them: neither takes every argument of ``unroll``, and whether
     ``vmap`` will be around the call, which cuDNN cannot do, is not known here.
 
@@ -118,7 +120,8 @@ def resolve_engine(engine: str, cell: Unrollable) -> Engine:
             f"expected one of {', '.join(supported_engines(cell))}."
         )
     if not colon:
-        return ENGINES[name]
+        in_cache = engine == "auto" and name == "fused" and platform() == "cpu"
+        return fused.unroll_fused_in_cache if in_cache else ENGINES[name]
     if name not in NUMBERS:
         raise SeqlabError(f"engine '{name}' takes no number; got '{engine}'. Those that do: {', '.join(NUMBERS)}.")
     if not (number.isascii() and number.isdecimal() and int(number) >= 1):

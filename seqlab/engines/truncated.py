@@ -21,7 +21,8 @@ import jax.numpy as jnp
 from seqlab.core.array_types import Array, Bool, Carry, Float, Params
 from seqlab.core.masks import select
 from seqlab.engines.base import Controls, Unrollable, Unrolled
-from seqlab.engines.windows import Window, scan_windows, unroll_window
+from seqlab.engines.sequential import unroll_window
+from seqlab.engines.windows import Window, scan_windows
 
 
 def unroll_truncated(

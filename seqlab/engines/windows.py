@@ -1,8 +1,9 @@
 """Time in windows: a scan over windows of K steps, with whatever engine inside each.
 
 What an engine does at the border between two windows is what it is for: ``checkpointed`` forgets everything but the
-carry, ``truncated`` stops the gradient there. Borders lie at multiples of K counted from the start of time, in both
-directions, so that padding behind a sequence moves none; the last T mod K steps are a shorter window of their own.
+carry, ``truncated`` stops the gradient there, ``fused`` projects the inputs of the next window and no more. Borders lie
+at multiples of K counted from the start of time, in both directions, so that padding behind a sequence moves none; the
+last T mod K steps are a shorter window of their own.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqlab.core.array_types import Array, Carry, Params
-from seqlab.engines import fused
-from seqlab.engines.base import Controls, Unrollable, Unrolled
-from seqlab.engines.scan import unroll_scan
+from seqlab.core.array_types import Array
 
 
 class Window(NamedTuple):
@@ -33,15 +31,6 @@ class Window(NamedTuple):
 
 # From a state and a window to the next state and what the window gives, each leaf with time first.
 Run = Callable[[Any, Window], tuple[Any, Any]]
-
-
-def unroll_window(
-    cell: Unrollable, params: Params, carry: Carry, now: Window, controls: Controls, *, return_all_carries: bool
-) -> Unrolled:
-    """One window, by the ``fused`` engine where it supports the cell, else by ``scan``."""
-    engine = fused.unroll_fused if fused.supports(cell) else unroll_scan
-    controls = controls._replace(mask=now.mask, resets=now.resets)
-    return engine(cell, params, now.inputs, carry, controls, return_all_carries=return_all_carries)
 
 
 def scan_windows(run: Run, state: Any, steps: Window, window: int, *, reverse: bool) -> tuple[Any, Any]:

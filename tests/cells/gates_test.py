@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqlab.cells.gates import squash
+from seqlab.cells.gates import squash, unsquash
 
 ACTIVATIONS = {"s": jax.nn.sigmoid, "t": jnp.tanh}
 
@@ -31,3 +31,12 @@ def test_saturated_gates_stay_in_their_range_with_no_slope():
     assert t.tolist() == [[-1.0, 1.0]]
     slopes = jax.grad(lambda x: sum(g.sum() for g in squash(x, "st")))(extremes)
     assert slopes.tolist() == [[0.0] * 4]
+
+
+@pytest.mark.parametrize("kinds", ["s", "tst"])
+def test_slopes_follow_from_the_gates_own_values(kinds):
+    rng = np.random.default_rng(0)
+    pre_activations = jnp.asarray(rng.normal(size=(3, 4 * len(kinds))) * 3, jnp.float32)
+    gates, pull = jax.vjp(lambda x: squash(x, kinds), pre_activations)
+    d_gates = tuple(jnp.asarray(rng.normal(size=gate.shape), jnp.float32) for gate in gates)
+    np.testing.assert_allclose(unsquash(gates, d_gates, kinds), pull(d_gates)[0], atol=1e-6)

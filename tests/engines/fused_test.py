@@ -11,7 +11,8 @@ import pytest
 
 from seqlab import unroll
 from seqlab.cells import GRUCell, LSTMCell, ResetBeforeGRUCell, VanillaCell
-from seqlab.engines.fused import supports
+from seqlab.engines.fused import supports, unroll_fused, unroll_fused_in_cache, window_in_cache
+from seqlab.engines.select import resolve_engine
 
 T, B, F, H = 7, 2, 3, 5
 
@@ -85,3 +86,34 @@ def test_forward_mode_derivatives_and_those_of_gradients_are_those_of_the_scan()
 
     for one, other in zip(jax.tree.leaves(derivatives("fused")), jax.tree.leaves(derivatives("scan")), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
+def test_windows_of_the_projection_change_nothing(reverse):
+    cell, lengths = LSTMCell(H), jnp.array([T, 3])
+    params, inputs = cell.init_params(jax.random.key(0), F), jax.random.normal(jax.random.key(1), (B, T, F))
+
+    def with_gradient(engine: str) -> Any:
+        def total(params: Any, inputs: Any) -> Any:
+            unrolled = unroll(cell, params, inputs, lengths=lengths, reverse=reverse, engine=engine)
+            return jnp.sum(jnp.cos(unrolled.outputs)) + unrolled.carry.c.sum(), unrolled.carry
+
+        return jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))(params, inputs)
+
+    whole, cut = with_gradient("fused"), with_gradient("fused:3")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), whole, cut)
+
+
+def test_a_projection_is_cut_where_it_outgrows_the_cache_and_nowhere_else():
+    cell = LSTMCell(256)
+    params = jax.eval_shape(lambda: cell.init_params(jax.random.key(0), 128))
+    assert window_in_cache(cell, params, (128, 8, 128)) is None
+    assert window_in_cache(cell, params, (128, 32, 128)) == 16
+    # A window near the aim that divides T, as a rest would be a program of its own.
+    assert window_in_cache(cell, params, (100, 64, 128)) == 10
+    assert window_in_cache(cell, params, (101, 64, 128)) == 8
+
+
+def test_auto_cuts_on_a_cpu():
+    assert resolve_engine("auto", LSTMCell(H)) is unroll_fused_in_cache
+    assert resolve_engine("fused", LSTMCell(H)) is unroll_fused
