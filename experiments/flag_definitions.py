@@ -17,6 +17,9 @@ flags.DEFINE_string("data_dir", "data", "Where the files of registered data sets
 flags.DEFINE_list("splits", "0.9,0.05,0.05", "Shares of training, validation and test, for data without their own.")
 define_enum("tokens", "char", ["char", "word"], "What a token of text is.")
 define_integer("min_count", 1, "Tokens that occur less often in the training split are unknown.", low=1)
+flags.DEFINE_string("vectors", "", "A text file of word vectors (GloVe, word2vec) for a tagger to start with.")
+define_integer("max_length", 0, "Tokens of a text that a classifier reads, from its beginning; 0 for all.", low=0)
+flags.DEFINE_string("keep_share", "", "LABEL:SHARE leaves a share of a label's training texts; empty for all of them.")
 define_integer("batch_size", 32, "Rows of a training batch: parallel streams of a text.", low=1)
 define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
 define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
@@ -26,6 +29,7 @@ define_integer("sequence_length", 100, "Steps of a generated sequence, or of the
 flags.DEFINE_string("cell", "lstm", "The recurrent cell; a name in seqlab.cells.CELLS.")
 define_integer("hidden_size", 128, "Width of each recurrent layer and direction.", low=1)
 define_integer("num_layers", 1, "Number of recurrent layers.", low=1)
+flags.DEFINE_boolean("bidirectional", False, "Whether recurrent layers run in both directions; taggers always do.")
 define_enum(
     "skip_connections",
     "none",
@@ -42,7 +46,20 @@ flags.DEFINE_string(
 define_enum("precision", "float32", ["float32", "bfloat16"], "Type of the factors of matrix products.")
 define_integer("chrono_steps", 0, "Longest memory that gates start with (chrono); 0 for the cell's own start.", low=0)
 
+define_enum("char_encoder", "convolutional", ["none", "recurrent", "convolutional"], "Over a word's characters.")
+define_integer("character_size", 32, "Width of a tagged word's vector from its characters.", low=2)
+define_enum("output_layer", "crf", ["softmax", "crf"], "Tags each for itself, or a linear-chain CRF over a sentence.")
+
+define_enum("pooling", "last", ["last", "mean", "max", "attention"], "How a text's states become one.")
+
 # Loss
+define_float(
+    "unknown_count", 0.0, "A tagger trains on words of n occurrences as unknown with a chance a / (n + a).", low=0.0
+)
+define_float("word_dropout_rate", 0.0, "Share of the words that a classifier trains on as unknown.", 0.0, 0.99)
+flags.DEFINE_string(
+    "class_weights", "none", "Of a classifier's loss: none, balanced, or numbers with commas, one a label."
+)
 define_float("dropout_rate", 0.0, "Share of elements dropped before, between and after recurrent layers.", 0.0, 0.99)
 flags.DEFINE_boolean("variational_dropout", False, "Whether dropout drops the same at all steps of a sequence.")
 define_float("state_dropout_rate", 0.0, "Share of the recurrent state dropped for a whole sequence.", 0.0, 0.99)

@@ -1,11 +1,15 @@
 """From flags to the library's configurations: the one place that knows both."""
 
+from dataclasses import replace
+
 from absl import flags
 
 from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper, Task
 from seqlab.tasks.language_model import LanguageModelConfig
+from seqlab.tasks.tagging import TaggingConfig
+from seqlab.tasks.text_classification import ClassificationConfig
 from seqlab.tasks.whole_sequences import SequenceConfig
 from seqlab.train import TrainConfig
 
@@ -16,6 +20,7 @@ def recurrent_config(values: flags.FlagValues) -> RecurrentConfig:
         cell=values.cell,
         hidden_size=values.hidden_size,
         num_layers=values.num_layers,
+        bidirectional=values.bidirectional,
         skip_connections=values.skip_connections,
         variational_dropout=values.variational_dropout,
         zoneout_rate=values.zoneout_rate,
@@ -47,6 +52,40 @@ def sequence_config(values: flags.FlagValues) -> SequenceConfig:
         sequence_length=values.sequence_length,
         embedding_size=values.embedding_size,
         recurrent=recurrent_config(values),
+        batch_size=values.batch_size,
+        eval_batch_size=values.eval_batch_size,
+        seed=values.seed,
+    )
+
+
+def tagging_config(values: flags.FlagValues) -> TaggingConfig:
+    """A tagger, which reads in both directions."""
+    return TaggingConfig(
+        embedding_size=values.embedding_size,
+        character_size=values.character_size,
+        char_encoder=values.char_encoder,
+        output_layer=values.output_layer,
+        vectors=values.vectors,
+        min_count=values.min_count,
+        unknown_count=values.unknown_count,
+        recurrent=replace(recurrent_config(values), bidirectional=True),
+        batch_size=values.batch_size,
+        eval_batch_size=values.eval_batch_size,
+        seed=values.seed,
+    )
+
+
+def classification_config(values: flags.FlagValues) -> ClassificationConfig:
+    """A classifier of texts."""
+    return ClassificationConfig(
+        tokens=values.tokens,
+        min_count=values.min_count,
+        max_length=values.max_length,
+        embedding_size=values.embedding_size,
+        recurrent=recurrent_config(values),
+        pooling=values.pooling,
+        class_weights=values.class_weights,
+        word_dropout_rate=values.word_dropout_rate,
         batch_size=values.batch_size,
         eval_batch_size=values.eval_batch_size,
         seed=values.seed,

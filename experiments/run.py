@@ -72,8 +72,11 @@ def _train(
     values: flags.FlagValues, folder: Path, task: "Task", data: Any, stop: StopSignal
 ) -> tuple["Fitted", dict[str, Any]]:
     """Trains, from the folder's newest checkpoint where there is one, and evaluates where training came to its end."""
+    import jax
+
     from experiments import from_flags
     from seqlab.core.trees import count_parameters
+    from seqlab.data.batch import RaggedBatches
     from seqlab.optim import make_optimizer, make_schedule
     from seqlab.train import Checkpoints, fit
     from seqlab.train.writers import JsonLines, PaceMeter, ProgressDisplay, TensorBoard
@@ -115,8 +118,16 @@ def _train(
             "parameters": count_parameters(fitted.best_params),
             f"{task.unit}_per_second": round(pace.median(), 1),
         }
+        train = task.splits.train
+        if isinstance(train, RaggedBatches):
+            padding = {"padding_share": round(train.padding_share, 4), "num_shapes": train.num_shapes}
+            summary |= {**padding, "num_traces": fitted.num_traces}
         if fitted.status == "complete":
             scores = _final_scores(task, fitted.best_params, fitted.best.step, [lines, board])
+            for part in ("predictions", "plots"):
+                (folder / part).mkdir(exist_ok=True)
+            for split, more in task.finish(fitted.best_params, folder, jax.jit).items():
+                scores[split] = {**scores[split], **more}
             summary |= {**scores, "baselines": task.baselines()}
     return fitted, summary
 
@@ -140,6 +151,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
     """Plots the learning curve; says what came out, or why it stopped."""
     import jax
 
+    from seqlab.report.confusion import plot_confusion
     from seqlab.report.distance import plot_run
     from seqlab.report.plots import plot_learning_curve
 
@@ -152,6 +164,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
         print(f"interrupted at step {summary['steps']}; the same command with --run_dir={folder} goes on.")
         return
     plot_run(summary, folder / "plots" / "accuracy_by_distance.png")
+    plot_confusion(summary, folder / "plots" / "confusion_matrix.png")
     sample = task.show(fitted.best_params, jax.random.key(0))
     (folder / "predictions").mkdir(exist_ok=True)
     (folder / "predictions" / "sample.txt").write_text(sample, encoding="utf-8")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from absl import flags
 
 from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.data.labelled import load_labelled
 from seqlab.data.registry import load_text
+from seqlab.data.tagged import load_tagged
 
 if TYPE_CHECKING:
     from experiments.predict_text import Predictor
@@ -33,12 +35,15 @@ class TaskEntry(NamedTuple):
     predictors: Callable[[flags.FlagValues, Path, "Checkpoints", flags.FlagValues], Mapping[str, "Predictor"]]
 
 
-def _load_text(values: flags.FlagValues) -> Any:
+def _fractions(values: flags.FlagValues) -> list[float]:
     try:
-        fractions = [float(share) for share in values.splits]
+        return [float(share) for share in values.splits]
     except ValueError:
         raise SeqlabError(f"--splits: expected numbers such as 0.9,0.05,0.05; got {values.splits}.") from None
-    return load_text(values.dataset, data_dir=values.data_dir, fractions=fractions)
+
+
+def _load_text(values: flags.FlagValues) -> Any:
+    return load_text(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
 
 
 def _make_language_model(values: flags.FlagValues, data: Any) -> "Task":
@@ -89,13 +94,56 @@ def _sequence_predictors(
     return sequence_predictors(run, folder, checkpoints, asked)
 
 
+def _load_tagged(values: flags.FlagValues) -> Any:
+    return load_tagged(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
+
+
+def _make_tagging(values: flags.FlagValues, data: Any) -> "Task":
+    if values.output_layer == "crf" and values.label_smoothing:
+        raise SeqlabError("--label_smoothing is for --output_layer=softmax: a crf has no targets of single words.")
+    from experiments.from_flags import tagging_config
+    from seqlab.tasks.tagging import make_task
+
+    return make_task(tagging_config(values), data)
+
+
+def _tagging_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_tagging import tagging_predictors
+
+    return tagging_predictors(run, folder, checkpoints, asked)
+
+
+def _load_labelled(values: flags.FlagValues) -> Any:
+    options = {"fractions": _fractions(values), "keep_share": values.keep_share}
+    return load_labelled(values.dataset, data_dir=values.data_dir, **options)
+
+
+def _make_classification(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import classification_config
+    from seqlab.tasks.text_classification import make_task
+
+    return make_task(classification_config(values), data)
+
+
+def _classification_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_classification import classification_predictors
+
+    return classification_predictors(run, folder, checkpoints, asked)
+
+
 _SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _sequence_predictors)
 
 TASKS: dict[str, TaskEntry] = {
     "language_model": TaskEntry(_load_text, _make_language_model, _language_model_predictors),
     "adding": _SEQUENCES,
     "agreement": _SEQUENCES,
+    "classification": TaskEntry(_load_labelled, _make_classification, _classification_predictors),
     "copy_memory": _SEQUENCES,
+    "tagging": TaskEntry(_load_tagged, _make_tagging, _tagging_predictors),
     "temporal_order": _SEQUENCES,
 }
 

@@ -45,6 +45,21 @@ class Batches(Protocol):
         ...
 
 
+@runtime_checkable
+class RaggedBatches(Batches, Protocol):
+    """Batches of a few shapes instead of one, as ``seqlab.data.buckets`` makes them of rows of unequal length."""
+
+    @property
+    def num_shapes(self) -> int:
+        """How many shapes batches have."""
+        ...
+
+    @property
+    def padding_share(self) -> float:
+        """The share of padding in the steps of an epoch."""
+        ...
+
+
 class Splits(NamedTuple):
     """The three splits that every task has; ``test`` is read by the final evaluation alone."""
 

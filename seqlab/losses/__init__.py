@@ -1,6 +1,7 @@
 """Losses: pure functions that return (weighted sum, weight)."""
 
+from seqlab.losses.crf import crf_negative_log_likelihood
 from seqlab.losses.cross_entropy import WeightedSum, softmax_cross_entropy
 from seqlab.losses.squared_error import squared_error
 
-__all__ = ["WeightedSum", "softmax_cross_entropy", "squared_error"]
+__all__ = ["WeightedSum", "crf_negative_log_likelihood", "softmax_cross_entropy", "squared_error"]

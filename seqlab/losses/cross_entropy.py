@@ -30,10 +30,12 @@ def softmax_cross_entropy(
     targets: Int[Array, "*B"],
     mask: Bool[Array, "*B"] | None = None,
     label_smoothing: Scalar = 0.0,
+    class_weights: Float[Array, " V"] | None = None,
 ) -> WeightedSum:
     """Sum of -sum_k q_k log softmax(logits)_k, in nats, over the elements where ``mask`` holds.
 
-    q is one-hot for a smoothing s of 0, and (1 - s) * onehot + s / V in general (Szegedy et al., 2016).
+    q is one-hot for a smoothing s of 0, and (1 - s) * onehot + s / V in general (Szegedy et al., 2016). With class
+    weights w, element i counts w_{target_i} times, in the sum and in the weight, so that their ratio is a mean again.
 
     >>> total, weight = softmax_cross_entropy(jnp.zeros((1, 3, 4)), jnp.array([[0, 1, 2]]))
     >>> float(total / weight) - float(jnp.log(4.0))
@@ -47,6 +49,10 @@ def softmax_cross_entropy(
     nats = log_normalizer - target_logits
     if not (isinstance(label_smoothing, int | float) and label_smoothing == 0):
         nats = (1 - label_smoothing) * nats + label_smoothing * (log_normalizer - logits.mean(axis=-1))
+    if class_weights is not None:
+        weights = jnp.where(one_hot, class_weights, 0.0).sum(axis=-1)
+        weights = weights if mask is None else jnp.where(mask, weights, 0.0)
+        return WeightedSum((weights * nats).sum(), weights.sum())
     if mask is None:
         return WeightedSum(nats.sum(), jnp.array(nats.size, nats.dtype))
     return WeightedSum(jnp.where(mask, nats, 0.0).sum(), mask.sum(dtype=nats.dtype))

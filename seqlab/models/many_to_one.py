@@ -14,18 +14,7 @@ from seqlab.core.array_types import Array, Float, Int, Scalar, Shaped
 from seqlab.core.precision import product_dtype
 from seqlab.layers import Dense, Dropout, Embedding
 from seqlab.layers.config import RecurrentConfig
-
-
-def last_outputs(outputs: Float[Array, "B T H"], lengths: Int[Array, " B"] | None) -> Float[Array, "B H"]:
-    """The outputs at each row's last step; those of a row of length 0 are its padding's, which the layers make zero.
-
-    >>> last_outputs(jnp.arange(6.0).reshape(2, 3, 1), jnp.array([1, 3])).tolist()
-    [[0.0], [5.0]]
-    """
-    if lengths is None:
-        return outputs[:, -1]
-    last = jnp.maximum(lengths - 1, 0)
-    return jnp.take_along_axis(outputs, last[:, None, None], axis=1)[:, 0]
+from seqlab.layers.pooling import last_outputs
 
 
 class ManyToOne(nn.Module):

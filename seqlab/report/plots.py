@@ -21,7 +21,7 @@ def plot_learning_curve(metrics: Path, target: Path, score: str, summary: dict[s
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
     for split, style in (("train", {"linewidth": 1, "alpha": 0.6}), ("validation", {"marker": "o", "markersize": 4})):
-        points = [(record["step"], record[score]) for record in records if record["split"] == split]
+        points = [(record["step"], record[score]) for record in records if record["split"] == split and score in record]
         if points:
             axes.plot(*zip(*points, strict=True), label=split, **style)
     baselines = {name: row["validation"][score] for name, row in summary.get("baselines", {}).items()}

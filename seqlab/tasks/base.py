@@ -12,6 +12,9 @@ from seqlab.core.array_types import Array, Carry, Float, Key, Params, Scalar
 from seqlab.data.batch import Batch, Splits
 from seqlab.metrics.accumulate import Metrics
 
+# A function to the same function, compiled: ``jax.jit``, which is applied at the edge.
+Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 
 class Hyper(NamedTuple):
     """Numbers that the loss depends on and that may be traced; see ``OptimizerConfig`` for those of the optimizer.
@@ -71,6 +74,9 @@ class Task(NamedTuple):
         headline: the score to print.
         selection: the score, smaller is better, that picks the best checkpoint and stops early.
         unit: what one unit of the loss's weight is, for the pace: tokens, sequences, frames.
+        finish: (best params, run folder, jit) -> by split, scores that are no means over batches. It is called once,
+            after the final evaluation, and may write into the folder's ``predictions`` and ``plots``, which exist;
+            ``jit`` is ``jax.jit``.
     """
 
     name: str
@@ -87,3 +93,4 @@ class Task(NamedTuple):
     headline: str
     selection: str = "loss"
     unit: str = "tokens"
+    finish: Callable[[Params, Path, Compile], dict[str, dict[str, Any]]] = lambda params, folder, jit: {}

@@ -6,7 +6,7 @@ evaluations and checkpoints come at fixed steps, so a resumed run repeats the un
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,14 +15,14 @@ import numpy as np
 import optax
 
 from seqlab.core.array_types import Params
-from seqlab.data.batch import Batch
+from seqlab.data.batch import Batch, RaggedBatches
 from seqlab.metrics.accumulate import compute, sum_steps
 from seqlab.tasks.base import Hyper, Task
 from seqlab.train.checkpoint import Checkpoints
 from seqlab.train.early_stopping import Best
 from seqlab.train.evaluate import evaluate_split
 from seqlab.train.state import TrainState, initial_state
-from seqlab.train.step import StepInfo, chunk_of, make_train_step
+from seqlab.train.step import StepInfo, TrainStep, chunk_of, make_train_step
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Fitted:
         best: the best evaluation on the validation split.
         best_params: the params of that evaluation.
         diverged_step: the first step whose loss, gradient, update or evaluation was not finite, or -1.
+        num_traces: how many programs of training steps were compiled: one for each shape of a stack of batches.
     """
 
     status: str
@@ -70,6 +71,7 @@ class Fitted:
     best: Best
     best_params: Params
     diverged_step: int = -1
+    num_traces: int = 0
 
 
 def fit(
@@ -105,7 +107,8 @@ def fit(
         best_params = checkpoints.restore_params(template.params, checkpoints.best_step())
     # The best params must survive the donation of the state that they were once part of.
     best_params = jax.tree.map(np.array, best_params)
-    run_chunk = jax.jit(chunk_of(make_train_step(task, optimizer, hyper)), donate_argnums=0)
+    counted, num_traces = _count_calls(chunk_of(make_train_step(task, optimizer, hyper)))
+    run_chunk = jax.jit(counted, donate_argnums=0)
     eval_step = jax.jit(task.evaluate)
 
     def tell(step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
@@ -119,20 +122,24 @@ def fit(
             if should_stop():
                 if checkpoints is not None and step != saved_step:
                     checkpoints.save(state, best)
-                return Fitted("interrupted", state, best, best_params)
+                return Fitted("interrupted", state, best, best_params, num_traces=num_traces())
             started = time.perf_counter()
             size = _chunk_size(config, until - step)
-            state, info = run_chunk(state, stack_batches(task, step, size))
-            scores, bad_step, weight = _summarise(task, jax.device_get(info), step)
+            infos: list[StepInfo] = []
+            for batches in stacks(task, step, size):
+                state, info = run_chunk(state, batches)
+                infos.append(info)
+            info = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(infos))
+            scores, bad_step, weight = _summarise(task, info, step)
             if bad_step >= 0:
-                return Fitted("diverged", state, best, best_params, bad_step)
+                return Fitted("diverged", state, best, best_params, bad_step, num_traces())
             step += size
             if schedule is not None:
                 scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
             tell(step, "train", scores, weight / (time.perf_counter() - started))
         scores = evaluate_split(task, eval_step, state.params, "validation")
         if not math.isfinite(scores[task.selection]):
-            return Fitted("diverged", state, best, best_params, step)
+            return Fitted("diverged", state, best, best_params, step, num_traces())
         tell(step, "validation", scores)
         best = best.update(scores[task.selection], step)
         if best.step == step:
@@ -140,7 +147,18 @@ def fit(
         if checkpoints is not None:
             checkpoints.save(state, best)
             saved_step = step
-    return Fitted("complete", state, best, best_params)
+    return Fitted("complete", state, best, best_params, num_traces=num_traces())
+
+
+def _count_calls(step: TrainStep) -> tuple[TrainStep, Callable[[], int]]:
+    """The step, and how often it was called; compiled, it is called whenever it is traced."""
+    calls: list[int] = []
+
+    def run_chunk(state: TrainState, batches: Batch) -> tuple[TrainState, StepInfo]:
+        calls.append(1)
+        return step(state, batches)
+
+    return run_chunk, lambda: len(calls)
 
 
 def _chunk_size(config: TrainConfig, steps_left: int) -> int:
@@ -156,6 +174,18 @@ def _chunk_size(config: TrainConfig, steps_left: int) -> int:
     piece = math.gcd(before_each, before_last)
     # Steps left by a run with other chunks may be no multiple of it.
     return piece if piece and steps_left % piece == 0 else steps_left
+
+
+def stacks(task: Task, step: int, size: int) -> Iterator[Batch]:
+    """The training batches of ``size`` steps, as they are compiled: in one stack, or each alone where shapes differ.
+
+    A stack for each run of equal shapes would have as many lengths as there are runs, and each is another program.
+    """
+    if not isinstance(task.splits.train, RaggedBatches):
+        yield stack_batches(task, step, size)
+        return
+    for offset in range(size):
+        yield stack_batches(task, step + offset, 1)
 
 
 def stack_batches(task: Task, step: int, size: int) -> Batch:

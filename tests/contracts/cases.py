@@ -43,11 +43,13 @@ def fresh_carry(cell_name: str, batch_size: int = B) -> Any:
 
 # IRNN is vanilla_relu with other first params, which the laws draw for themselves.
 CELL_NAMES = sorted(CELLS.keys() - {"irnn"} | OVER_SPACE.keys())
-# Cells of one kin differ in a few lines. By default all are held to the laws on the engines that they run on, against
-# each sequence alone; the loop engine, which is slow to compile, is tried with one of each kin, and with all when slow.
+# Cells of one kin differ in a few lines. By default the loop engine, which is slow to compile, is tried with one of
+# each kin, and so are all engines under the laws that need programs of their own; with all cells when slow.
 KINS = {"vanilla", "gru", "gru_reset_before", "lstm", "lru"}
 # A cell over space is another cell's step on windows; so one of them is enough, on the engine that is chosen for it.
 SLOW_CELLS = OVER_SPACE.keys() - {"conv_lstm_2d"}
+# Without jit each operation is traced and compiled by itself, so one cell of each engine is tried by default.
+WITHOUT_JIT = {("lstm", "loop"), ("lstm", "scan"), ("gru", "fused"), ("lru", "associative")}
 # T is 4: windows that have more than one, and a shorter one at the end.
 SPELLED = {"checkpointed": "checkpointed:3", "truncated": "truncated:2"}
 # These run another engine in windows, or take long to compile: by default they are held to the first law alone, which
@@ -84,8 +86,14 @@ for_all_cells = pytest.mark.parametrize(
     "cell_name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW_CELLS else ()) for name in CELL_NAMES]
 )
 for_all_pairs = pytest.mark.parametrize(
+    ("cell_name", "engine"), [quick_if(not is_slow(name, engine), name, engine) for name, engine in PAIRS]
+)
+for_a_pair_of_each_kin = pytest.mark.parametrize(
     ("cell_name", "engine"),
-    [pytest.param(name, engine, marks=pytest.mark.slow if is_slow(name, engine) else ()) for name, engine in PAIRS],
+    [quick_if(not is_slow(name, engine) and name in KINS | OVER_SPACE.keys(), name, engine) for name, engine in PAIRS],
+)
+for_a_pair_without_jit = pytest.mark.parametrize(
+    ("cell_name", "engine"), [quick_if(pair in WITHOUT_JIT, *pair) for pair in PAIRS]
 )
 for_the_first_law = pytest.mark.parametrize(
     ("cell_name", "engine"),

@@ -15,7 +15,8 @@ from tests.contracts.cases import (
     assert_equal,
     compiled,
     example,
-    for_all_pairs,
+    for_a_pair_of_each_kin,
+    for_a_pair_without_jit,
     for_both_directions,
     fresh_carry,
     full_controls,
@@ -34,7 +35,7 @@ RESETS = np.array([[1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 1
 
 
 @for_both_directions
-@for_all_pairs
+@for_a_pair_of_each_kin
 def test_unrolling_in_two_parts_is_unrolling_at_once(cell_name, engine, reverse):
     given = example(cell_name)
     run = compiled(cell_name, engine, reverse)
@@ -64,7 +65,7 @@ def test_unrolling_in_two_parts_is_unrolling_at_once(cell_name, engine, reverse)
         assert_close(before_gradients.carry, whole_gradients.carry)
 
 
-@for_all_pairs
+@for_a_pair_of_each_kin
 def test_streaming_step_by_step_is_unrolling_at_once(cell_name, engine):
     given = example(cell_name)
     whole, _ = compiled(cell_name, engine, False)(given, resets=RESETS)
@@ -83,7 +84,7 @@ def test_streaming_step_by_step_is_unrolling_at_once(cell_name, engine):
         assert_close(carry, steps(whole.carries, t))
 
 
-@for_all_pairs
+@for_a_pair_of_each_kin
 def test_time_major_is_batch_major_with_its_axes_swapped(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     lengths, resets = np.minimum(LENGTHS, 2), RESETS[:, :2]
@@ -106,7 +107,7 @@ def test_time_major_is_batch_major_with_its_axes_swapped(cell_name, engine):
     assert_close(gradients._replace(inputs=swapped(gradients.inputs)), expected_gradients)
 
 
-@for_all_pairs
+@for_a_pair_without_jit
 def test_without_jit_and_without_controls_it_is_the_compiled_one_with_controls_that_do_nothing(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     options = {"engine": engine, "return_all_carries": True}
@@ -114,7 +115,7 @@ def test_without_jit_and_without_controls_it_is_the_compiled_one_with_controls_t
     assert_close(plain, compiled(cell_name, engine, False)(given))
 
 
-@for_all_pairs
+@for_a_pair_without_jit
 def test_without_jit_lengths_and_resets_mean_the_same(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     controls = full_controls((B, 2), np.minimum(LENGTHS, 2), None, RESETS[:, :2])
@@ -123,7 +124,7 @@ def test_without_jit_lengths_and_resets_mean_the_same(cell_name, engine):
     assert_close(plain, compiled(cell_name, engine, True)(given, **controls)[0])
 
 
-@for_all_pairs
+@for_a_pair_of_each_kin
 def test_a_population_under_vmap_is_a_stack_of_singles(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     cell = make(cell_name)
@@ -138,7 +139,7 @@ def test_a_population_under_vmap_is_a_stack_of_singles(cell_name, engine):
     assert_close(of_all, jax.tree.map(lambda *leaves: np.stack(leaves), *singles))
 
 
-@for_all_pairs
+@for_a_pair_without_jit
 def test_no_initial_carry_means_the_cell_s_own_fresh_one(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     cell = make(cell_name)
@@ -147,7 +148,7 @@ def test_no_initial_carry_means_the_cell_s_own_fresh_one(cell_name, engine):
     assert_close(found, compiled(cell_name, engine, False)(given._replace(carry=fresh))[0])
 
 
-@for_all_pairs
+@for_a_pair_without_jit
 def test_all_carries_are_returned_only_when_they_are_asked_for(cell_name, engine):
     given = in_time(example(cell_name), slice(2))
     found = unrolled_from(make(cell_name), given.params, given.inputs, given.carry, engine=engine)
@@ -156,7 +157,7 @@ def test_all_carries_are_returned_only_when_they_are_asked_for(cell_name, engine
     assert_close(found, expected._replace(carries=None))
 
 
-@for_all_pairs
+@for_a_pair_of_each_kin
 def test_other_lengths_and_values_do_not_compile_again(cell_name, engine):
     given = example(cell_name)
     cell = make(cell_name)

@@ -13,6 +13,7 @@ import pytest
 from seqlab.cells import CELLS, GRUCell, LSTMCell, MinGRUCell, ResetBeforeGRUCell, make_cell
 from seqlab.core.errors import SeqlabError
 from seqlab.engines import ENGINES, FlaxCell, select, unroll
+from seqlab.engines.fused import unroll_fused_in_cache
 from seqlab.engines.select import NUMBERS, PLATFORMS, resolve_engine, supported_engines
 
 
@@ -26,11 +27,13 @@ def test_a_name_is_its_engine(monkeypatch, name):
 @pytest.mark.parametrize("cell_name", sorted(CELLS))
 def test_auto_is_an_engine_that_supports_the_cell(cell_name):
     cell = make_cell(cell_name, 3)
-    assert resolve_engine("auto", cell) in [ENGINES[name] for name in supported_engines(cell)]
+    assert resolve_engine("auto", cell) in [
+        ENGINES[name] if name != "fused" else unroll_fused_in_cache for name in supported_engines(cell)
+    ]
 
 
 def test_auto_is_fused_where_that_can_be_and_scan_elsewhere():
-    assert resolve_engine("auto", GRUCell(3)) is ENGINES["fused"]
+    assert resolve_engine("auto", GRUCell(3)) is unroll_fused_in_cache
     assert resolve_engine("auto", ResetBeforeGRUCell(3)) is ENGINES["scan"]
     assert resolve_engine("auto", FlaxCell(nn.GRUCell(3))) is ENGINES["scan"]
 
@@ -39,7 +42,7 @@ def test_auto_is_fused_where_that_can_be_and_scan_elsewhere():
 def test_auto_unrolls_a_linear_recurrence_in_a_loop_on_a_cpu_alone(monkeypatch, platform, name):
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
     assert resolve_engine("auto", MinGRUCell(3)) is ENGINES[name]
-    assert resolve_engine("auto", LSTMCell(3)) is ENGINES["fused"]
+    assert resolve_engine("auto", LSTMCell(3)) is (unroll_fused_in_cache if platform == "cpu" else ENGINES["fused"])
     assert resolve_engine("auto", ResetBeforeGRUCell(3)) is ENGINES["scan"]
 
 

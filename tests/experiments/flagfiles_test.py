@@ -296,7 +296,7 @@ def test_every_flag_file_of_the_project_declares_an_experiment_that_can_be_made(
         ("--cell=ltsm", "unknown cell 'ltsm'"),
         ("--engine=scn", "unknown engine 'scn'"),
         ("--optimizer=adamw", "needs weight_decay"),
-        ("--task=tagging", "unknown task 'tagging'"),
+        ("--task=addding", "unknown task 'addding'"),
         ("--dataset=shakespeare", "no data set is named shakespeare"),
     ],
 )
