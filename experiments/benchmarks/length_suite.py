@@ -2,8 +2,9 @@
 
 The recurrence takes T steps, so the time of forward with backward should double where T doubles. Its memory does so too
 for an engine that keeps every state, and grows by the root of two for one that keeps the states between windows alone:
-the loss reads the last outputs, so that nothing else grows with T but the inputs. In a stream each step is a call of
-its own that gets nothing but the carry: however long the history, it costs the same, and is traced once.
+the loss reads the last state, and the gradient is that of the params, so that nothing else grows with T but the inputs.
+In a stream each step is a call of its own that gets nothing but the carry: however long the history, it costs the same,
+and is traced once.
 """
 
 import math
@@ -17,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks import timing
-from experiments.benchmarks.jax_layers import seqlab_layer
 from seqlab.cells import make_cell
 from seqlab.core.array_types import Array, Carry, Params
 from seqlab.engines import unroll
@@ -85,12 +85,17 @@ def per_doubling(lengths: Sequence[int], costs: Sequence[float]) -> list[float]:
 
 
 def compile_gradient(config: LengthConfig, cell: str, engine: str, T: int) -> tuple[Callable[[], object], int]:
-    """The gradient of the last outputs' sum as a call, and the bytes that XLA plans beside what goes in and out."""
-    params, outputs = seqlab_layer(cell, config.num_features, config.hidden_size, engine)
-    gradient = jax.jit(jax.grad(lambda params, inputs: jnp.sum(outputs(params, inputs)[:, -1]), argnums=(0, 1)))
-    shape = (config.batch_size, T, config.num_features)
+    """The gradient of the last state's sum by the params as a call, and the bytes that XLA plans for its own use."""
+    recurrence = make_cell(cell, config.hidden_size)
+    params = recurrence.init_params(jax.random.key(0), config.num_features)
+
+    def total(params: Params, inputs: Array) -> Array:
+        carry = unroll(recurrence, params, inputs, engine=engine, time_major=True).carry
+        return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(carry)), jnp.zeros(()))
+
+    shape = (T, config.batch_size, config.num_features)
     inputs = jnp.asarray(np.random.default_rng(0).standard_normal(shape, np.float32))
-    compiled = gradient.lower(params, inputs).compile()
+    compiled = jax.jit(jax.grad(total)).lower(params, inputs).compile()
     analysis: Any = compiled.memory_analysis()
     return lambda: jax.block_until_ready(compiled(params, inputs)), analysis.temp_size_in_bytes
 
