@@ -1,6 +1,7 @@
 """From flags to the library's configurations: the one place that knows both."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
 
 from absl import flags
 
@@ -13,93 +14,43 @@ from seqlab.tasks.text_classification import ClassificationConfig
 from seqlab.tasks.whole_sequences import SequenceConfig
 from seqlab.train import TrainConfig
 
+Config = TypeVar("Config")
+
+
+def of_flags(config: type[Config], values: flags.FlagValues, **given: Any) -> Config:
+    """A configuration whose fields are the flags of their names, but for those that are given."""
+    names = [field.name for field in fields(cast(Any, config)) if field.name not in given]
+    return config(**{name: getattr(values, name) for name in names}, **given)
+
 
 def recurrent_config(values: flags.FlagValues) -> RecurrentConfig:
     """The recurrent layers."""
-    return RecurrentConfig(
-        cell=values.cell,
-        hidden_size=values.hidden_size,
-        num_layers=values.num_layers,
-        bidirectional=values.bidirectional,
-        skip_connections=values.skip_connections,
-        variational_dropout=values.variational_dropout,
-        zoneout_rate=values.zoneout_rate,
-        learned_carry=values.learned_carry,
-        engine=values.engine,
-        precision=values.precision,
-        chrono_steps=values.chrono_steps,
-    )
+    return of_flags(RecurrentConfig, values)
 
 
 def language_model_config(values: flags.FlagValues) -> LanguageModelConfig:
     """A language model."""
-    return LanguageModelConfig(
-        tokens=values.tokens,
-        min_count=values.min_count,
-        embedding_size=values.embedding_size,
-        tied_embeddings=values.tied_embeddings,
-        recurrent=recurrent_config(values),
-        batch_size=values.batch_size,
-        eval_batch_size=values.eval_batch_size,
-        window_size=values.window_size,
-        seed=values.seed,
-    )
+    return of_flags(LanguageModelConfig, values, recurrent=recurrent_config(values))
 
 
 def sequence_config(values: flags.FlagValues) -> SequenceConfig:
     """A model of generated sequences."""
-    return SequenceConfig(
-        sequence_length=values.sequence_length,
-        embedding_size=values.embedding_size,
-        recurrent=recurrent_config(values),
-        batch_size=values.batch_size,
-        eval_batch_size=values.eval_batch_size,
-        seed=values.seed,
-    )
+    return of_flags(SequenceConfig, values, recurrent=recurrent_config(values))
 
 
 def tagging_config(values: flags.FlagValues) -> TaggingConfig:
     """A tagger, which reads in both directions."""
-    return TaggingConfig(
-        embedding_size=values.embedding_size,
-        character_size=values.character_size,
-        char_encoder=values.char_encoder,
-        output_layer=values.output_layer,
-        vectors=values.vectors,
-        min_count=values.min_count,
-        unknown_count=values.unknown_count,
-        recurrent=replace(recurrent_config(values), bidirectional=True),
-        batch_size=values.batch_size,
-        eval_batch_size=values.eval_batch_size,
-        seed=values.seed,
-    )
+    return of_flags(TaggingConfig, values, recurrent=replace(recurrent_config(values), bidirectional=True))
 
 
 def classification_config(values: flags.FlagValues) -> ClassificationConfig:
     """A classifier of texts."""
-    return ClassificationConfig(
-        tokens=values.tokens,
-        min_count=values.min_count,
-        max_length=values.max_length,
-        embedding_size=values.embedding_size,
-        recurrent=recurrent_config(values),
-        pooling=values.pooling,
-        class_weights=values.class_weights,
-        word_dropout_rate=values.word_dropout_rate,
-        batch_size=values.batch_size,
-        eval_batch_size=values.eval_batch_size,
-        seed=values.seed,
-    )
+    return of_flags(ClassificationConfig, values, recurrent=recurrent_config(values))
 
 
 def hyper(values: flags.FlagValues) -> Hyper:
     """Numbers of the loss."""
-    return Hyper(
-        dropout_rate=values.dropout_rate,
-        label_smoothing=values.label_smoothing,
-        state_dropout_rate=values.state_dropout_rate,
-        weight_drop_rate=values.weight_drop_rate,
-    )
+    return Hyper(**{name: getattr(values, name) for name in Hyper._fields})
 
 
 def optimizer_config(values: flags.FlagValues) -> OptimizerConfig:

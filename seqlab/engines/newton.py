@@ -73,26 +73,12 @@ def unroll_newton(
     controls: Controls,
     *,
     return_all_carries: bool,
+    diagonal: bool = False,
     max_iterations: int = MAX_ITERATIONS,
 ) -> Unrolled:
-    """Newton's method with whole Jacobians."""
+    """Newton's method with whole Jacobians, or with their diagonals."""
     options = {"return_all_carries": return_all_carries, "max_iterations": max_iterations}
-    return solve(cell, params, inputs, carry, controls, diagonal=False, **options)[0]
-
-
-def unroll_quasi_newton(
-    cell: Unrollable,
-    params: Params,
-    inputs: Float[Array, "T B *F"],
-    carry: Carry,
-    controls: Controls,
-    *,
-    return_all_carries: bool,
-    max_iterations: int = MAX_ITERATIONS,
-) -> Unrolled:
-    """Newton's method with the diagonals of Jacobians."""
-    options = {"return_all_carries": return_all_carries, "max_iterations": max_iterations}
-    return solve(cell, params, inputs, carry, controls, diagonal=True, **options)[0]
+    return solve(cell, params, inputs, carry, controls, diagonal=diagonal, **options)[0]
 
 
 def solve(

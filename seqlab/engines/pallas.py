@@ -66,10 +66,8 @@ def _gru(cell: Any, h: Array, x: Parts, r: Parts) -> Array:
 
 
 def _lstm(cell: Any, carry: LSTMCarry, x: Parts, r: Parts) -> LSTMCarry:
-    del cell
     i, f, g, o = (x_k + r_k for x_k, r_k in zip(x, r, strict=True))
-    c = _sigmoid(f) * carry.c + _sigmoid(i) * jnp.tanh(g)
-    return LSTMCarry(c, h=_sigmoid(o) * jnp.tanh(c))
+    return cell.merge({}, carry, (_sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)))[0]
 
 
 # Number of gates, and what the cell's ``combine`` does to the carry with gates apart: a kernel can neither slice the

@@ -31,7 +31,7 @@ ENGINES: dict[str, Engine] = {
     "checkpointed": unroll_checkpointed,
     "truncated": unroll_truncated,
     "newton": newton.unroll_newton,
-    "quasi_newton": newton.unroll_quasi_newton,
+    "quasi_newton": partial(newton.unroll_newton, diagonal=True),
     "cudnn": cudnn.unroll_cudnn,
     "pallas": pallas.unroll_pallas,
 }
