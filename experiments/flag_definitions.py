@@ -15,15 +15,24 @@ define_integer("seed", 0, "Seed of params, order of data and dropout.", low=0, h
 flags.DEFINE_string("dataset", "builtin", "A registered name, builtin, or FORMAT:PATH for a file of your own (text:).")
 flags.DEFINE_string("data_dir", "data", "Where the files of registered data sets are, or are downloaded to.")
 flags.DEFINE_list("splits", "0.9,0.05,0.05", "Shares of training, validation and test, for data without their own.")
-define_enum("tokens", "char", ["char", "word"], "What a token of text is.")
+define_enum(
+    "tokens", "char", ["char", "word", "bpe", "unigram"], "What a token of text is; translations know pieces of words."
+)
+define_integer("vocabulary_size", 4000, "Pieces of words that a language has, with bpe and unigram.", low=2)
+flags.DEFINE_string("languages", "", "Source and target of a registered parallel text, as in en-de; empty for its own.")
 define_integer("min_count", 1, "Tokens that occur less often in the training split are unknown.", low=1)
 flags.DEFINE_string("vectors", "", "A text file of word vectors (GloVe, word2vec) for a tagger to start with.")
-define_integer("max_length", 0, "Tokens of a text that a classifier reads, from its beginning; 0 for all.", low=0)
+define_integer(
+    "max_length", 0, "Tokens that a classifier reads of a text; words of a pair to translate, or it is left out.", low=0
+)
 flags.DEFINE_string("keep_share", "", "LABEL:SHARE leaves a share of a label's training texts; empty for all of them.")
 define_integer("batch_size", 32, "Rows of a training batch: parallel streams of a text.", low=1)
 define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
 define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
 define_integer("sequence_length", 100, "Steps of a generated sequence, or of the wait in it.", low=1)
+define_integer(
+    "autocomplete_words", 0, "Words of each held-out split that autocomplete is measured on; 0 for none.", low=0
+)
 
 # Model
 flags.DEFINE_string("cell", "lstm", "The recurrent cell; a name in seqlab.cells.CELLS.")
@@ -50,11 +59,18 @@ define_enum("char_encoder", "convolutional", ["none", "recurrent", "convolutiona
 define_integer("character_size", 32, "Width of a tagged word's vector from its characters.", low=2)
 define_enum("output_layer", "crf", ["softmax", "crf"], "Tags each for itself, or a linear-chain CRF over a sentence.")
 
+define_enum("attention", "additive", ["none", "additive", "multiplicative"], "From a translation to its source.")
+define_integer("beam_width", 5, "Hypotheses of the beam search for translations.", low=1)
+define_float("length_penalty", 1.0, "How much longer translations are favoured; 0 for plain probability.", low=0.0)
+
 define_enum("pooling", "last", ["last", "mean", "max", "attention"], "How a text's states become one.")
 
 # Loss
 define_float(
     "unknown_count", 0.0, "A tagger trains on words of n occurrences as unknown with a chance a / (n + a).", low=0.0
+)
+define_float(
+    "scheduled_sampling_rate", 0.0, "Share of a target's tokens that training reads from the model itself.", 0.0, 1.0
 )
 define_float("word_dropout_rate", 0.0, "Share of the words that a classifier trains on as unknown.", 0.0, 0.99)
 flags.DEFINE_string(

@@ -11,6 +11,7 @@ from seqlab.tasks.base import Hyper, Task
 from seqlab.tasks.language_model import LanguageModelConfig
 from seqlab.tasks.tagging import TaggingConfig
 from seqlab.tasks.text_classification import ClassificationConfig
+from seqlab.tasks.translation import TranslationConfig
 from seqlab.tasks.whole_sequences import SequenceConfig
 from seqlab.train import TrainConfig
 
@@ -46,6 +47,11 @@ def tagging_config(values: flags.FlagValues) -> TaggingConfig:
 def classification_config(values: flags.FlagValues) -> ClassificationConfig:
     """A classifier of texts."""
     return of_flags(ClassificationConfig, values, recurrent=recurrent_config(values))
+
+
+def translation_config(values: flags.FlagValues) -> TranslationConfig:
+    """A translation model; its encoder reads in both directions, its decoder in one."""
+    return of_flags(TranslationConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
 
 
 def hyper(values: flags.FlagValues) -> Hyper:

@@ -2,6 +2,7 @@
 
     python -m experiments.predict --run_dir=D --mode=sample --prompt='ROMEO:' --num_tokens=200 --temperature=0.7
     python -m experiments.predict --run_dir=D --mode=complete --prompt='to be or n'
+        (a model of words completes the word that the prompt ends in; a blank at its end asks for the next one)
     python -m experiments.predict --run_dir=D --mode=score --input=FILE        (or - for standard input)
     python -m experiments.predict --run_dir=D --input=FILE       (tasks of generated sequences: an answer to each line)
 
@@ -28,10 +29,9 @@ define_float("temperature", 1.0, "Logits are divided by it before sampling; 0 ta
 define_integer("top_k", 0, "Sample from this many most probable tokens; 0 for all.", low=0)
 define_float("top_p", 1.0, "Sample from the fewest tokens that have this much probability together.", 0.0, 1.0)
 define_integer("num_best", 5, "Number of completions.", low=1)
-define_integer("beam_width", 32, "Hypotheses that the search for completions keeps.", low=1)
 
-# The one flag of a run that means something here: what is drawn.
-SHARED = {"seed"}
+# The flags of a run that mean something here: what is drawn, and how is searched.
+SHARED = {"seed", "beam_width", "length_penalty"}
 
 
 def main() -> int:

@@ -11,26 +11,32 @@ from experiments.from_flags import classification_config
 from experiments.predict_text import Predictor
 from seqlab.core.array_types import Array
 from seqlab.tasks.classification_data import TextReader
-from seqlab.tasks.text_classification import apply_with, classify, init_params, make_model
+from seqlab.tasks.classification_prediction import apply_with, classify
+from seqlab.tasks.decision import load_decision
+from seqlab.tasks.text_classification import init_params, make_model
 from seqlab.train import Checkpoints
 
 
 def classification_predictors(
     run: flags.FlagValues, folder: Path, checkpoints: Checkpoints, asked: flags.FlagValues
 ) -> Mapping[str, Predictor]:
-    """One mode, ``classify``: label, probabilities, and how much of each word is in the answer."""
+    """One mode, ``classify``: label, probabilities, and how much of each word is in the answer.
+
+    Of two labels, the one that is called is decided by the threshold that the run chose on validation.
+    """
     del asked
     config = classification_config(run)
     reader = TextReader.load(folder, config.tokens, config.max_length)
     model = make_model(config, reader)
     template = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
     params = checkpoints.restore_params(template, checkpoints.best_step())
+    threshold = load_decision(folder, "threshold")
     compiled = jax.jit(lambda params, inputs, lengths: apply_with(model, params)(inputs, lengths))
 
     def apply(inputs: Array, lengths: Array) -> Any:
         return compiled(params, inputs, lengths)
 
     def answer(lines: Sequence[str]) -> list[dict[str, Any]]:
-        return classify(apply, lines, reader)
+        return classify(apply, lines, reader, threshold)
 
     return {"classify": answer}

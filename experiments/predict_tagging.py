@@ -10,6 +10,7 @@ from absl import flags
 from experiments.from_flags import tagging_config
 from experiments.predict_text import Predictor
 from seqlab.core.array_types import Array
+from seqlab.tasks.decision import load_decision
 from seqlab.tasks.tagging import decode, init_params, make_model
 from seqlab.tasks.tagging_data import Lexicon
 from seqlab.tasks.tagging_prediction import tag_lines
@@ -19,13 +20,14 @@ from seqlab.train import Checkpoints
 def tagging_predictors(
     run: flags.FlagValues, folder: Path, checkpoints: Checkpoints, asked: flags.FlagValues
 ) -> Mapping[str, Predictor]:
-    """One mode, ``tag``."""
+    """One mode, ``tag``: the tags at the penalty of O that the run chose on validation."""
     del asked
     lexicon = Lexicon.load(folder)
     model = make_model(tagging_config(run), lexicon)
     template = jax.eval_shape(lambda key: init_params(model, lexicon, key), jax.random.key(0))
     params = checkpoints.restore_params(template, checkpoints.best_step())
-    compiled = jax.jit(lambda *arrays: decode(model, lexicon, *arrays))
+    penalty = load_decision(folder, "outside_penalty") or 0.0
+    compiled = jax.jit(lambda *arrays: decode(model, lexicon, *arrays, outside_penalty=penalty))
 
     def run_decode(inputs: Array, lengths: Array) -> Array:
         return compiled(params, inputs, lengths)

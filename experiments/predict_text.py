@@ -13,7 +13,7 @@ from seqlab.tasks.language_model import VOCABULARY_FILE, init_params, make_model
 from seqlab.tasks.text_prediction import TextModel, complete_texts, sample_texts, score_lines
 from seqlab.train import Checkpoints
 
-SAMPLE_TOKENS, COMPLETION_TOKENS = 200, 24
+SAMPLE_TOKENS, COMPLETION_TOKENS, COMPLETION_BEAM = 200, 24, 32
 
 # Lines of text -> an answer to each, to be printed as JSON.
 Predictor = Callable[[Sequence[str]], list[dict[str, Any]]]
@@ -48,7 +48,8 @@ def text_predictors(
             prefixes,
             num_best=asked.num_best,
             num_tokens=asked.num_tokens or (COMPLETION_TOKENS if config.tokens == "char" else 1),
-            beam_width=asked.beam_width,
+            beam_width=asked.beam_width if asked["beam_width"].present else COMPLETION_BEAM,
+            in_word=config.tokens == "word",
         )
         return [{"prompt": prefix, "completions": best} for prefix, best in zip(prefixes, found, strict=True)]
 

@@ -151,6 +151,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
     """Plots the learning curve; says what came out, or why it stopped."""
     import jax
 
+    from seqlab.report.attention import plot_attention
     from seqlab.report.confusion import plot_confusion
     from seqlab.report.distance import plot_run
     from seqlab.report.plots import plot_learning_curve
@@ -165,6 +166,7 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
         return
     plot_run(summary, folder / "plots" / "accuracy_by_distance.png")
     plot_confusion(summary, folder / "plots" / "confusion_matrix.png")
+    plot_attention(folder / "predictions" / "attention.json", folder / "plots")
     sample = task.show(fitted.best_params, jax.random.key(0))
     (folder / "predictions").mkdir(exist_ok=True)
     (folder / "predictions" / "sample.txt").write_text(sample, encoding="utf-8")

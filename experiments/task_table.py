@@ -12,6 +12,7 @@ from absl import flags
 
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.labelled import load_labelled
+from seqlab.data.parallel import load_parallel
 from seqlab.data.registry import load_text
 from seqlab.data.tagged import load_tagged
 
@@ -135,6 +136,26 @@ def _classification_predictors(
     return classification_predictors(run, folder, checkpoints, asked)
 
 
+def _load_parallel(values: flags.FlagValues) -> Any:
+    options = {"languages": values.languages, "max_length": values.max_length}
+    return load_parallel(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
+
+
+def _make_translation(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import translation_config
+    from seqlab.tasks.translation import make_task
+
+    return make_task(translation_config(values), data)
+
+
+def _translation_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_translation import translation_predictors
+
+    return translation_predictors(run, folder, checkpoints, asked)
+
+
 _SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _sequence_predictors)
 
 TASKS: dict[str, TaskEntry] = {
@@ -145,6 +166,7 @@ TASKS: dict[str, TaskEntry] = {
     "copy_memory": _SEQUENCES,
     "tagging": TaskEntry(_load_tagged, _make_tagging, _tagging_predictors),
     "temporal_order": _SEQUENCES,
+    "translation": TaskEntry(_load_parallel, _make_translation, _translation_predictors),
 }
 
 

@@ -72,8 +72,9 @@ class BucketedBatches:
     Args:
         rows: all rows in one ``Batch``. A leaf that is a list holds one array [T_i, ...] a row, of ``lengths[i]``
             steps, and becomes [B, T, ...], zeros at padding; a leaf that is an array [N, ...] is taken row by row.
-            Leaves may stand in dicts and tuples. ``lengths`` [N] must be there; ``rows``, where it is not, becomes 0 to
-            N - 1, and a filler's is -1.
+            Leaves may stand in dicts and tuples. ``lengths`` [N] must be there; with ``target_lengths`` [N] a row is as
+            long as the longer of its two sequences, and both are padded alike. ``rows``, where it is not there,
+            becomes 0 to N - 1, and a filler's is -1.
         batch_size: rows of a batch B; all rows where there are fewer.
         buckets: lengths to pad to, growing; `bucket_lengths` finds them.
         seed: of the order of training.
@@ -83,7 +84,8 @@ class BucketedBatches:
         batch_size: B.
         batches_per_epoch: batches that hold every row once.
         num_shapes: how many lengths batches have.
-        padding_share: the share of padding, fillers included, in the steps of an epoch; all epochs have the same.
+        padding_share: the share of padding, fillers included, in the steps of an epoch, of inputs and of unaligned
+            targets together; all epochs have the same.
 
     Raises:
         SeqlabError: a row that is empty or longer than the last bucket, or ``batch_size`` below 1.
@@ -97,7 +99,7 @@ class BucketedBatches:
     def __init__(
         self, rows: Batch, batch_size: int, buckets: Sequence[int], *, seed: int = 0, training: bool = True
     ) -> None:
-        lengths = np.asarray(rows.lengths, np.int32)
+        lengths = _row_lengths(rows)
         num_rows = len(lengths)
         if batch_size < 1 or seed < 0:
             raise SeqlabError(f"batch_size must be at least 1 and seed at least 0; got {batch_size} and {seed}.")
@@ -107,13 +109,16 @@ class BucketedBatches:
         self.batch_size = min(batch_size, num_rows)
         self.batches_per_epoch = -(-num_rows // self.batch_size)
         provenance = np.arange(num_rows, dtype=np.int32) if rows.rows is None else rows.rows
-        self._rows = rows._replace(lengths=lengths, rows=provenance)
+        self._rows = rows._replace(lengths=np.asarray(rows.lengths, np.int32), rows=provenance)
+        self._row_lengths = lengths
         self._buckets = np.asarray(buckets)
         self._bucket_of = np.searchsorted(self._buckets, lengths)
         # Rows are cut by growing bucket, so a batch's last row has its bucket: in every epoch the same ones.
         of_batches = self._buckets[self._bucket_of[self._cut(np.argsort(self._bucket_of, kind="stable"))[:, -1]]]
         self.num_shapes = len(np.unique(of_batches))
-        self.padding_share = float(1 - lengths.sum() / (of_batches.sum() * self.batch_size))
+        sequences = [rows.lengths] if rows.target_lengths is None else [rows.lengths, rows.target_lengths]
+        steps = len(sequences) * of_batches.sum() * self.batch_size
+        self.padding_share = float(1 - np.sum(sequences) / steps)
         self._seed, self._training = seed, training
         self._last_epoch, self._last_order = -1, np.zeros(0, np.int64)
 
@@ -135,7 +140,7 @@ class BucketedBatches:
 
     def _order(self, epoch: int) -> np.ndarray:
         """The rows of each batch of an epoch [batches, B]; fillers are -1."""
-        lengths = self._rows.lengths
+        lengths = self._row_lengths
         if not self._training:
             return self._cut(np.argsort(lengths, kind="stable"))
         rng = np.random.default_rng((self._seed, epoch))
@@ -149,7 +154,14 @@ class BucketedBatches:
 
 
 def bucketed_splits(
-    train: Batch, validation: Batch, test: Batch, *, batch_size: int, eval_batch_size: int, seed: int
+    train: Batch,
+    validation: Batch,
+    test: Batch,
+    *,
+    batch_size: int,
+    eval_batch_size: int,
+    seed: int,
+    enough: float = ENOUGH,
 ) -> Splits:
     """The three splits in the same buckets, so that all are compiled for at most six lengths; see `BucketedBatches`.
 
@@ -161,14 +173,20 @@ def bucketed_splits(
     sizes = {"train": batch_size, "validation": eval_batch_size, "test": eval_batch_size}
     splits = {"train": train, "validation": validation, "test": test}
     # A batch is as long as its longest row, so it is batches that are to be fitted, and not rows.
-    longest = [_longest_of_batches(np.asarray(splits[name].lengths), size) for name, size in sizes.items()]
-    buckets = bucket_lengths(np.concatenate(longest))
+    longest = [_longest_of_batches(_row_lengths(splits[name]), size) for name, size in sizes.items()]
+    buckets = bucket_lengths(np.concatenate(longest), enough=enough)
     return Splits(
         *(
             BucketedBatches(rows, sizes[name], buckets, seed=seed, training=name == "train")
             for name, rows in splits.items()
         )
     )
+
+
+def _row_lengths(rows: Batch) -> np.ndarray:
+    """The steps that each row needs [N]: those of its inputs, or of its unaligned targets where these are longer."""
+    lengths = np.asarray(rows.lengths, np.int32)
+    return lengths if rows.target_lengths is None else np.maximum(lengths, rows.target_lengths)
 
 
 def _longest_of_batches(lengths: np.ndarray, batch_size: int) -> np.ndarray:

@@ -6,12 +6,18 @@ probability too. Two laws hold:
 
     split(join(tokens)) == tokens     for all tokens that `split` gives
     join(split(text)) == text         for characters; words lose which white space stood between them
+
+Words are what stands between white space. `separate_punctuation` makes such words of a text in which punctuation
+clings to them.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 END_OF_LINE = "<eos>"
+# A word may have hyphens within, and ends in an apostrophe that it has; all else is a token by itself.
+_WORD = re.compile(r"\w+(?:-\w+)*['’]?|[^\w\s]")
 
 
 class Tokenizer(NamedTuple):
@@ -64,6 +70,18 @@ def join_words(tokens: Sequence[str]) -> str:
         else:
             lines[-1].append(token)
     return "\n".join(" ".join(words) for words in lines)
+
+
+def separate_punctuation(text: str) -> str:
+    """The text with one blank between its words, and between them and punctuation.
+
+    A rule of one line for any language that parts words by blanks: hyphens stay inside a word, and an apostrophe stays
+    with what is before it, as French elides. Doing it twice is like doing it once.
+
+    >>> separate_punctuation("Qu'est-ce que c'est\u202f?  I don't know.")
+    "Qu' est-ce que c' est ? I don' t know ."
+    """
+    return " ".join(_WORD.findall(text))
 
 
 TOKENIZERS = {

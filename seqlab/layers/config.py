@@ -43,6 +43,12 @@ class RecurrentConfig:
     precision: str = "float32"
     chrono_steps: int = 0
 
+    @property
+    def output_size(self) -> int:
+        """Width of what the stack hands out."""
+        of_layer = make_cell(self.cell, self.hidden_size).output_size * (2 if self.bidirectional else 1)
+        return of_layer * (self.num_layers if self.skip_connections == "dense" else 1)
+
     def make(self) -> Stacked:
         """The stack as a Flax module."""
         if self.num_layers < 1:

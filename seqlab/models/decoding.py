@@ -79,7 +79,8 @@ class Hypotheses(NamedTuple):
     Attributes:
         tokens: K sequences [K, T]; what lies beyond a sequence's length is 0.
         lengths: number of tokens of each, the stop token included [K].
-        log_probabilities: sum of the tokens' log-probabilities, in nats [K]; -inf where fewer than K were found.
+        log_probabilities: sum of the tokens' log-probabilities, in nats [K]; -inf where fewer than K were found. With a
+            length penalty it is not they that fall from one to the next, but they over the penalty.
     """
 
     tokens: Int[Array, "K T"]
@@ -104,12 +105,16 @@ def beam_search(
     *,
     width: int,
     stop: Bool[Array, " V"] | None = None,
+    length_penalty: float = 0.0,
 ) -> Hypotheses:
     """Looks for the most probable continuations of one prompt.
 
     At each step the ``width`` most probable of all one-token extensions are kept. A hypothesis ends at a token of
     ``stop`` or after ``num_tokens`` tokens, and then stays in the beam with its probability. With a width of at least
     V^(T-1) nothing is pruned that could win, and the result is exact.
+
+    Every token makes a sequence less probable, so the most probable one is short. A length penalty alpha compares
+    hypotheses Y by log P(Y) / ((5 + |Y|) / 6)^alpha instead (Wu et al., 2016).
 
     Args:
         step: the model.
@@ -118,6 +123,10 @@ def beam_search(
         num_tokens: the longest continuation.
         width: number of hypotheses K.
         stop: which tokens end a hypothesis.
+        length_penalty: alpha; 0 compares plain probabilities.
+
+    References:
+        Wu et al., Google's neural machine translation system, 2016 (length penalty).
     """
     V, K = logits.shape[-1], width
     stop = jnp.zeros((V,), bool) if stop is None else stop
@@ -130,7 +139,9 @@ def beam_search(
         # A finished hypothesis has one extension, itself, written as token 0.
         log_p = jnp.where(beam.finished[:, None], jnp.where(jnp.arange(V) == 0, 0.0, -jnp.inf), log_p)
         scores = beam.log_probabilities[:, None] + log_p
-        best, flat = jax.lax.top_k(scores.reshape(-1), K)
+        grown = beam.lengths + jnp.where(beam.finished, 0, 1)
+        penalty = ((5 + grown[:, None]) / 6) ** length_penalty
+        _, flat = jax.lax.top_k((scores / penalty).reshape(-1), K)
         parent, token = flat // V, flat % V
         finished = beam.finished[parent]
         logits, carry = step(rows(beam.carry, parent), token)
@@ -138,8 +149,8 @@ def beam_search(
             logits=logits,
             carry=carry,
             tokens=beam.tokens[parent].at[:, position].set(jnp.where(finished, 0, token)),
-            lengths=beam.lengths[parent] + jnp.where(finished, 0, 1),
-            log_probabilities=best,
+            lengths=grown[parent],
+            log_probabilities=scores.reshape(-1)[flat],
             finished=finished | stop[token],
         )
         return beam, None

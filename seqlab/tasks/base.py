@@ -75,8 +75,8 @@ class Task(NamedTuple):
         selection: the score, smaller is better, that picks the best checkpoint and stops early.
         unit: what one unit of the loss's weight is, for the pace: tokens, sequences, frames.
         finish: (best params, run folder, jit) -> by split, scores that are no means over batches. It is called once,
-            after the final evaluation, and may write into the folder's ``predictions`` and ``plots``, which exist;
-            ``jit`` is ``jax.jit``.
+            after the final evaluation, and may write into the folder, whose ``predictions`` and ``plots`` exist; a
+            score that it gives replaces one of the same name. ``jit`` is ``jax.jit``.
     """
 
     name: str

@@ -63,11 +63,14 @@ class TextReader:
         """Their ids [T]."""
         return self.vocabulary.encode(self.split(text))
 
+    def classes(self, texts: Sequence[LabelledText]) -> np.ndarray:
+        """Their labels' classes [N]."""
+        return np.array([self.labels.index(row.label) for row in texts], np.int32)
+
     def rows(self, texts: Sequence[LabelledText]) -> Batch:
         """All texts of a split, their lengths and classes, for ``seqlab.data.buckets``."""
         inputs = [self.encode(row.text) for row in texts]
-        targets = np.array([self.labels.index(row.label) for row in texts], np.int32)
-        return Batch(inputs, targets, lengths=np.array([len(ids) for ids in inputs], np.int32))
+        return Batch(inputs, self.classes(texts), lengths=np.array([len(ids) for ids in inputs], np.int32))
 
 
 def _save_labels(labels: Sequence[str], path: Path) -> None:

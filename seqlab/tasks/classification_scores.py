@@ -1,31 +1,16 @@
 """What is said of a classifier at the end: its confusion matrix, its best threshold, and the models it has to beat."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqlab.core.strict_json import to_json
-from seqlab.data.batch import Batch, Batches
-from seqlab.data.loaders.labelled_text import LabelledText
+from seqlab.data.batch import Batch
 from seqlab.metrics.accumulate import compute
 from seqlab.metrics.classification import best_threshold, class_ratios, confusion_matrix, with_macro_f1
 from seqlab.models.naive_bayes import fit_naive_bayes, log_probabilities
 from seqlab.tasks.classification_data import TextReader
-
-
-def predict_split(apply: Callable[[Any, Any], Any], batches: Batches) -> np.ndarray:
-    """Probabilities of the classes for every row of a split [N, V], in the order of the split."""
-    found: dict[int, np.ndarray] = {}
-    for step in range(batches.batches_per_epoch):
-        batch = batches.batch(step)
-        logits = apply(jnp.asarray(batch.inputs), jnp.asarray(batch.lengths)).logits
-        probabilities = np.asarray(jax.nn.softmax(logits))
-        found |= {row: probabilities[place] for place, row in enumerate(batch.rows.tolist()) if row >= 0}
-    return np.stack([found[row] for row in range(len(found))])
 
 
 def classified_scores(predicted: np.ndarray, targets: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
@@ -35,44 +20,60 @@ def classified_scores(predicted: np.ndarray, targets: np.ndarray, labels: Sequen
     return with_macro_f1({**right, **compute(class_ratios(counts, labels))}, labels)
 
 
-def final_scores(
-    held_out: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], labels: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Confusion matrices, and for two classes the scores at the threshold that was chosen on validation.
+def choose_threshold(probabilities: np.ndarray, targets: np.ndarray) -> float | None:
+    """Of two classes the threshold of the greatest macro F1; None for more than two.
 
     Args:
-        held_out: probabilities [N, V] of ``validation`` and ``test``.
+        probabilities: of the classes, on validation [N, V].
+        targets: their classes [N].
+    """
+    if probabilities.shape[1] != 2:
+        return None
+    # Beyond the sixth decimal is noise: the same text in another batch has other digits there.
+    return round(best_threshold(probabilities[:, 1].astype(np.float64).round(6), targets), 7)
+
+
+def called(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
+    """The class that is called for each row of probabilities [N, V]: the most probable one.
+
+    With a threshold, it is the second one of two where its probability is at least that.
+
+    >>> rows = np.array([[0.6, 0.4], [0.8, 0.2]])
+    >>> called(rows, None).tolist(), called(rows, 0.3).tolist()
+    ([0, 0], [1, 0])
+    """
+    if threshold is None:
+        return probabilities.argmax(axis=1).astype(np.int32)
+    return (probabilities[:, 1].astype(np.float64) >= threshold).astype(np.int32)
+
+
+def final_scores(
+    held_out: Mapping[str, np.ndarray],
+    targets: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    threshold: float | None,
+) -> dict[str, dict[str, Any]]:
+    """Confusion matrices of the most probable classes, and for two classes the scores at a threshold.
+
+    Args:
+        held_out: probabilities [N, V] by split.
         targets: their classes [N].
         labels: the names of the classes.
+        threshold: of the second label's probability, where there are two.
 
     Returns:
-        By split ``confusion`` (labels, and counts [target][predicted]); for two classes ``threshold``, of the
-        probability of the second label and of the greatest macro F1 on validation, and the scores at it.
+        By split ``confusion`` (labels, and counts [target][predicted]); with a threshold that too, and the scores at it
+        with names that end in ``_at_threshold``.
     """
     scores: dict[str, dict[str, Any]] = {}
     for split, probabilities in held_out.items():
-        counts = confusion_matrix(jnp.asarray(probabilities.argmax(axis=1)), jnp.asarray(targets[split]), len(labels))
+        counts = confusion_matrix(jnp.asarray(called(probabilities, None)), jnp.asarray(targets[split]), len(labels))
         scores[split] = {"confusion": {"labels": list(labels), "counts": np.asarray(counts, int).tolist()}}
-    if len(labels) == 2:
-        threshold = best_threshold(held_out["validation"][:, 1].astype(np.float64), targets["validation"])
-        for split, probabilities in held_out.items():
-            at = classified_scores((probabilities[:, 1] >= threshold).astype(np.int32), targets[split], labels)
+        if threshold is not None:
+            at = classified_scores(called(probabilities, threshold), targets[split], labels)
             named = {f"{name}_at_threshold": value for name, value in at.items()}
             scores[split] |= {"threshold": threshold, **named}
     return scores
-
-
-def write_predictions(path: Path, texts: Sequence[LabelledText], found: np.ndarray, labels: Sequence[str]) -> None:
-    """Writes text, label, predicted label and probabilities of each row, one JSON object a line."""
-    with open(path, "w", encoding="utf-8") as file:
-        for row, probabilities in zip(texts, found, strict=True):
-            answer = {
-                "text": row.text,
-                "label": row.label,
-                "predicted": labels[int(probabilities.argmax())],
-                "probabilities": dict(zip(labels, probabilities.tolist(), strict=True)),
-            }
-            file.write(to_json(answer, ensure_ascii=False) + "\n")
 
 
 def baselines(rows: Mapping[str, Batch], reader: TextReader) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ stops at a window's beginning.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -28,7 +29,8 @@ from seqlab.metrics import Mean, accuracy, language_scores
 from seqlab.metrics.accumulate import Metrics
 from seqlab.models.many_to_many import ManyToMany
 from seqlab.models.ngram import best_ngram, ngram_nats
-from seqlab.tasks.base import Hyper, Loss, Task
+from seqlab.tasks.autocomplete import counted_baselines, typed_with_characters, typed_with_words
+from seqlab.tasks.base import Compile, Hyper, Loss, Task
 from seqlab.tasks.text_prediction import TextModel, sample_texts
 
 VOCABULARY_FILE = "vocabulary.json"
@@ -49,6 +51,8 @@ class LanguageModelConfig:
         eval_batch_size: the same for evaluation; few streams lose little context at their beginnings.
         window_size: time steps that the gradient reaches back.
         seed: of the epochs' offsets.
+        autocomplete_words: how many words of each held-out split, from its beginning, autocomplete is measured on; 0
+            for none.
     """
 
     tokens: str = "char"
@@ -60,6 +64,7 @@ class LanguageModelConfig:
     eval_batch_size: int = 32
     window_size: int = 64
     seed: int = 0
+    autocomplete_words: int = 0
 
 
 def tokenizer_named(tokens: str) -> Tokenizer:
@@ -133,6 +138,12 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
         return sample_text(TextModel(model, params, vocabulary, tokenizer), key, SAMPLE_TOKENS[config.tokens])
 
+    def finish(params: Params, folder: Path, compiler: Compile) -> dict[str, dict[str, Any]]:
+        del folder
+        params = jax.tree.map(jnp.asarray, params)
+        text_model = TextModel(model, params, vocabulary, tokenizer, compile=compiler)
+        return autocomplete_by_split(text_model, config, texts) if config.autocomplete_words else {}
+
     return Task(
         name="language_model",
         splits=Splits(**splits),
@@ -147,7 +158,32 @@ def make_task(config: LanguageModelConfig, texts: TextSplits) -> Task:
         show=show,
         headline=next(iter(language_scores(0.0, config.tokens))),
         unit={"char": "characters", "word": "words"}[config.tokens],
+        finish=finish,
     )
+
+
+def autocomplete_by_split(
+    text_model: TextModel, config: LanguageModelConfig, texts: TextSplits
+) -> dict[str, dict[str, Any]]:
+    """Scores of autocomplete on both held-out splits; those of counted words are in ``autocomplete_baselines``."""
+    num_words, scores = config.autocomplete_words, {}
+    by_words = config.tokens == "word"
+    # Words are counted as the model reads them; of characters, between white space, which a model of them learns.
+    split = text_model.tokenizer.split if by_words else str.split
+    for name, text in {"validation": texts.validation, "test": texts.test}.items():
+        if by_words:
+            typed = typed_with_words(text_model, split(text), num_words)
+        else:
+            typed = typed_with_characters(text_model, text, num_words)
+        counted = counted_baselines(
+            split(texts.train),
+            split(text),
+            num_words,
+            min_count=config.min_count if by_words else 1,
+            boundary=text_model.vocabulary.boundary,
+        )
+        scores[name] = {**typed.scores(), "autocomplete_baselines": counted}
+    return scores
 
 
 def ngram_baselines(ids: dict[str, np.ndarray], num_tokens: int, tokens: str) -> dict[str, dict[str, Any]]:

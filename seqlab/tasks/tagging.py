@@ -3,28 +3,27 @@
 Loss: the sum over the time steps of -log P(tag), each word by itself (softmax), or -log P(all tags of the sentence)
 (CRF), divided by the number of words. The tags that are given out are the most probable legal ones, by Viterbi's
 algorithm over legal BIO transitions with either output layer. Scores: accuracy over words; precision, recall and F1 of
-whole entities, whose counts add up over batches to the score of the split.
+whole entities, whose counts add up over batches to the score of the split. After training, what is taken from the score
+of O before the search is chosen on validation, and the final scores and predictions are those with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seqlab.core.array_types import Array, Float, Int, Key, Params
-from seqlab.core.errors import SeqlabError
 from seqlab.core.keys import for_purpose
-from seqlab.core.linear_chain import Legal, forbid
+from seqlab.core.linear_chain import Legal, Transitions, forbid
 from seqlab.core.masks import lengths_to_mask
 from seqlab.data.batch import Batch, Splits
 from seqlab.data.bio import OUTSIDE, legal_transitions
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.loaders.conll import Sentence
-from seqlab.data.loaders.vectors import read_vectors
 from seqlab.data.tagged import TaggedSplits
 from seqlab.data.vocabulary import UNKNOWN_ID
 from seqlab.layers.config import RecurrentConfig
@@ -34,14 +33,10 @@ from seqlab.metrics.accumulate import Metrics
 from seqlab.models.tagger import Chain, Tagger
 from seqlab.models.viterbi import viterbi
 from seqlab.tasks.base import Compile, Hyper, Loss, Task
-from seqlab.tasks.tagging_data import Lexicon, most_frequent_tags
-from seqlab.tasks.tagging_prediction import (
-    bracketed,
-    predict_sentences,
-    predict_split,
-    seqeval_scores,
-    write_predictions,
-)
+from seqlab.tasks.decision import save_decision
+from seqlab.tasks.tagging_data import Lexicon, pretrained, unknown_rates
+from seqlab.tasks.tagging_prediction import bracketed, predict_sentences, predict_split, write_predictions
+from seqlab.tasks.tagging_scores import PENALTIES, baselines, best_penalty, final_scores, with_error
 
 NUM_SHOWN = 5
 
@@ -99,15 +94,26 @@ def init_params(model: Tagger, lexicon: Lexicon, key: Key) -> Params:
     return model.recurrent.start_gates(model.init(key, inputs)["params"], for_purpose(key, "gates"))
 
 
-def decode(model: Tagger, lexicon: Lexicon, params: Params, inputs: Array, lengths: Array) -> Array:
-    """The best legal tags of each row [B, T], 0 at padding."""
+def decode(
+    model: Tagger,
+    lexicon: Lexicon,
+    params: Params,
+    inputs: Array,
+    lengths: Array,
+    outside_penalty: Float[Array, ""] | float = 0.0,
+) -> Array:
+    """The best legal tags of each row [B, T], 0 at padding; ``outside_penalty`` is taken from the score of each O."""
     chain: Any = model.apply({"params": params}, inputs, lengths=lengths)
-    return _best_tags(chain, lexicon, lengths)
+    return _best_tags(chain, lexicon, lengths, outside_penalty)
 
 
-def _best_tags(chain: Chain, lexicon: Lexicon, lengths: Array) -> Array:
-    transitions = forbid(chain.transitions, Legal(*legal_transitions(lexicon.tags)))
-    return viterbi(chain.emissions, transitions, lengths).tags
+def _best_tags(chain: Chain, lexicon: Lexicon, lengths: Array, outside_penalty: Array | float = 0.0) -> Array:
+    emissions = chain.emissions.at[..., lexicon.tags.index(OUTSIDE)].add(-outside_penalty)
+    return viterbi(emissions, _legal(chain, lexicon), lengths).tags
+
+
+def _legal(chain: Chain, lexicon: Lexicon) -> Transitions:
+    return forbid(chain.transitions, Legal(*legal_transitions(lexicon.tags)))
 
 
 def make_task(config: TaggingConfig, sentences: TaggedSplits) -> Task:
@@ -120,22 +126,39 @@ def make_task(config: TaggingConfig, sentences: TaggedSplits) -> Task:
     lexicon = Lexicon.build(sentences.train, config.min_count)
     model = make_model(config, lexicon)
     jax.eval_shape(lambda key: init_params(model, lexicon, key), jax.random.key(0))  # Says what is wrong in the config.
-    vectors = _pretrained(config, lexicon)
-    by_name = {"train": sentences.train, "validation": sentences.validation, "test": sentences.test}
-    rows = {name: lexicon.rows(split, config.char_encoder != "none") for name, split in by_name.items()}
-    splits = bucketed_splits(
-        **rows, batch_size=config.batch_size, eval_batch_size=config.eval_batch_size, seed=config.seed
-    )
-    begins, inside = (jnp.array([tag.startswith(prefix) for tag in lexicon.tags]) for prefix in ("B-", "I-"))
-
-    counts = np.bincount(np.concatenate([row[:, 0] for row in rows["train"].inputs]), minlength=lexicon.words.size)
-    unknown_rates = jnp.asarray(config.unknown_count / np.maximum(counts + config.unknown_count, 1e-9), jnp.float32)
+    ids, table = pretrained(config.vectors, config.embedding_size, lexicon.words)
+    sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
+    rows = (lexicon.rows(split, config.char_encoder != "none") for split in sentences[:3])
+    splits = bucketed_splits(*rows, **sizes, seed=config.seed)
 
     def init(key: Key) -> Params:
         params = init_params(model, lexicon, key)
-        ids, table = vectors
         params["embedding"]["embedding"] = params["embedding"]["embedding"].at[ids].set(table)
         return params
+
+    return Task(
+        name="tagging",
+        splits=splits,
+        init=init,
+        initial_carry=lambda batch_size: (),
+        loss=_training_loss(
+            model, lexicon, jnp.asarray(unknown_rates(config.unknown_count, lexicon.words, sentences.train))
+        ),
+        evaluate=_evaluation(model, lexicon),
+        batch_sizes={name: len(split.batch(0).inputs) for name, split in splits._asdict().items()},
+        scores=lambda means: with_error(means) if "entity_f1" in means else means,  # Training has the loss alone.
+        baselines=lambda: baselines(sentences),
+        artifacts=lexicon.artifacts(),
+        show=lambda params, key: _shown(model, lexicon, params, sentences.validation),
+        headline="entity_f1",
+        selection="entity_error",
+        unit="words",
+        finish=_finish(model, lexicon, splits, sentences),
+    )
+
+
+def _training_loss(model: Tagger, lexicon: Lexicon, unknown_rates: Array) -> Callable[..., Loss]:
+    """The task's ``loss``; words are read as unknown at these rates [V]."""
 
     def loss(params: Params, carry: Any, batch: Batch, key: Key, hyper: Hyper) -> Loss:
         batch = jax.tree.map(jnp.asarray, batch)
@@ -145,6 +168,13 @@ def make_task(config: TaggingConfig, sentences: TaggedSplits) -> Task:
         chain: Any = model.apply({"params": params}, inputs, **options)
         total, weight = _loss(model, lexicon, chain, batch, hyper.label_smoothing)
         return Loss(total, weight, carry, {"loss": Mean(total, weight)})
+
+    return loss
+
+
+def _evaluation(model: Tagger, lexicon: Lexicon) -> Callable[..., tuple[Metrics, Any]]:
+    """The task's ``evaluate``."""
+    begins, inside = (jnp.array([tag.startswith(prefix) for tag in lexicon.tags]) for prefix in ("B-", "I-"))
 
     def evaluate(params: Params, carry: Any, batch: Batch) -> tuple[Metrics, Any]:
         batch = jax.tree.map(jnp.asarray, batch)
@@ -159,41 +189,30 @@ def make_task(config: TaggingConfig, sentences: TaggedSplits) -> Task:
         }
         return metrics, carry
 
-    def scores(means: dict[str, float]) -> dict[str, float]:
-        # The best checkpoint is the one with the smallest score, so F1 has to be turned around.
-        return {**means, "entity_error": 1 - means["entity_f1"]} if "entity_f1" in means else means
+    return evaluate
+
+
+def _finish(
+    model: Tagger, lexicon: Lexicon, splits: Splits, sentences: TaggedSplits
+) -> Callable[[Params, Path, Compile], dict[str, dict[str, Any]]]:
+    """The task's ``finish``: it chooses the penalty of O, and writes the tags at it."""
+    held_out = {"validation": sentences.validation, "test": sentences.test}
+    targets = {name: [sentence.tags for sentence in split] for name, split in held_out.items()}
+
+    def at_each_penalty(params: Params, inputs: Array, lengths: Array) -> Array:
+        run = partial(decode, model, lexicon, params, inputs, lengths)
+        return jax.vmap(run)(jnp.array(PENALTIES, jnp.float32))
 
     def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
-        compiled = jit(lambda *arrays: decode(model, lexicon, *arrays))
-        found = {}
-        for name in ("validation", "test"):
-            tags = predict_split(lambda *arrays: compiled(params, *arrays), getattr(splits, name), lexicon.tags)
-            write_predictions(folder / "predictions" / f"{name}.jsonl", by_name[name], tags)
-            found[name] = seqeval_scores([sentence.tags for sentence in by_name[name]], tags)
-        return found
+        run = partial(jit(at_each_penalty), jax.tree.map(jnp.asarray, params))  # The best params are kept on the host.
+        tags = {name: predict_split(run, getattr(splits, name), lexicon.tags) for name in held_out}
+        place = best_penalty(targets["validation"], tags["validation"])
+        save_decision(folder, "outside_penalty", PENALTIES[place])
+        for name, split in held_out.items():
+            write_predictions(folder / "predictions" / f"{name}.jsonl", split, tags[name][place])
+        return final_scores(targets, tags, place)
 
-    def show(params: Params, key: Key) -> str:
-        del key
-        params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
-        return _shown(model, lexicon, params, sentences.validation)
-
-    return Task(
-        name="tagging",
-        splits=splits,
-        init=init,
-        initial_carry=lambda batch_size: (),
-        loss=loss,
-        evaluate=evaluate,
-        batch_sizes=_batch_sizes(splits),
-        scores=scores,
-        baselines=lambda: {"most frequent tag": _most_frequent_scores(sentences)},
-        artifacts=lexicon.artifacts(),
-        show=show,
-        headline="entity_f1",
-        selection="entity_error",
-        unit="words",
-        finish=finish,
-    )
+    return finish
 
 
 def read_as_unknown(key: Key, inputs: Int[Array, "B T C"], rates: Float[Array, " V"]) -> Int[Array, "B T C"]:
@@ -208,66 +227,16 @@ def _loss(model: Tagger, lexicon: Lexicon, chain: Chain, batch: Batch, label_smo
     if model.output_layer == "softmax":
         mask = lengths_to_mask(batch.lengths, batch.targets.shape[1])
         return softmax_cross_entropy(chain.emissions, batch.targets, mask, label_smoothing)
-    transitions = forbid(chain.transitions, Legal(*legal_transitions(lexicon.tags)))
-    return crf_negative_log_likelihood(chain.emissions, batch.targets, transitions, batch.lengths)
-
-
-def _pretrained(config: TaggingConfig, lexicon: Lexicon) -> tuple[np.ndarray, np.ndarray]:
-    """Ids of the words that have a pretrained vector [N], and the vectors [N, F]."""
-    if not config.vectors:
-        return np.zeros(0, np.int32), np.zeros((0, config.embedding_size), np.float32)
-    vectors = read_vectors(Path(config.vectors).expanduser(), lexicon.words)
-    if not vectors:
-        raise SeqlabError(f"--vectors={config.vectors}: none of its words is in the training split, in lower case.")
-    width = len(next(iter(vectors.values())))
-    if width != config.embedding_size:
-        raise SeqlabError(
-            f"--vectors={config.vectors}: its vectors have {width} numbers; expected {config.embedding_size}, the "
-            f"width of the embedding. Use --embedding_size={width}."
-        )
-    return lexicon.words.encode(list(vectors)), np.stack(list(vectors.values()))
-
-
-def _batch_sizes(splits: Splits) -> dict[str, int]:
-    return {name: len(split.batch(0).inputs) for name, split in splits._asdict().items()}
-
-
-def _most_frequent_scores(sentences: TaggedSplits) -> dict[str, dict[str, float]]:
-    found = {}
-    for name in ("validation", "test"):
-        held_out: Sequence[Sentence] = getattr(sentences, name)
-        found[name] = tag_scores(
-            [sentence.tags for sentence in held_out], most_frequent_tags(sentences.train, held_out)
-        )
-    return found
-
-
-def tag_scores(targets: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Accuracy and entity scores of legal tags that are strings, as ``evaluate`` gives them for ids."""
-    names = sorted({tag for sentence in [*targets, *tags] for tag in sentence})
-    ids = {tag: number for number, tag in enumerate(names)}
-    longest = max(len(sentence) for sentence in targets)
-    lengths = jnp.array([len(sentence) for sentence in targets])
-    ours, theirs = (
-        jnp.asarray([[ids[tag] for tag in sentence] + [0] * (longest - len(sentence)) for sentence in rows])
-        for rows in (tags, targets)
-    )
-    mask = lengths_to_mask(lengths, longest)
-    begins, inside = (jnp.array([name.startswith(prefix) for name in names]) for prefix in ("B-", "I-"))
-    scores = entity_scores(ours, theirs, begins, inside, mask)
-    right = ((ours == theirs) & mask).sum()
-    return {"accuracy": float(right) / float(mask.sum()), **{name: mean.compute() for name, mean in scores.items()}}
+    return crf_negative_log_likelihood(chain.emissions, batch.targets, _legal(chain, lexicon), batch.lengths)
 
 
 def _shown(model: Tagger, lexicon: Lexicon, params: Params, sentences: Sequence[Sentence]) -> str:
     """The first sentences with entities in them: the right ones, and the model's."""
     chosen = [sentence for sentence in sentences if any(tag != OUTSIDE for tag in sentence.tags)][:NUM_SHOWN]
-    tags = predict_sentences(
-        lambda *arrays: decode(model, lexicon, params, *arrays),
-        lexicon,
-        [sentence.words for sentence in chosen],
-        model.char_encoder != "none",
-    )
+    params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
+    words = [sentence.words for sentence in chosen]
+    with_characters = model.char_encoder != "none"
+    tags = predict_sentences(partial(decode, model, lexicon, params), lexicon, words, with_characters)
     return "".join(
         f"expected  {bracketed(sentence.words, sentence.tags)}\n     got  {bracketed(sentence.words, found)}\n"
         for sentence, found in zip(chosen, tags, strict=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seqlab.core.errors import DataError
+from seqlab.core.errors import DataError, SeqlabError
 from seqlab.data.batch import Batch
 from seqlab.data.bio import OUTSIDE, is_tag, legalized, tag_set
 from seqlab.data.loaders.conll import Sentence
+from seqlab.data.loaders.vectors import read_vectors
 from seqlab.data.vocabulary import Vocabulary
 
 WORDS_FILE, CHARACTERS_FILE, TAGS_FILE = "vocabulary.json", "characters.json", "tags.json"
@@ -48,9 +49,8 @@ class Lexicon:
 
         Of a word of more than C = 20 characters the first and the last ten are taken; C is 0 without characters.
         """
-        ids = self.words.encode([word.lower() for word in words])
         encoded = np.zeros((len(words), 1 + NUM_CHARACTERS * with_characters), np.int32)
-        encoded[:, 0] = ids
+        encoded[:, 0] = self.words.encode([word.lower() for word in words])
         if with_characters:
             half = NUM_CHARACTERS // 2
             for row, word in zip(encoded, words, strict=True):
@@ -104,6 +104,37 @@ def most_frequent_tags(train: Sequence[Sentence], held_out: Sequence[Sentence]) 
             counts.setdefault(word.lower(), Counter())[tag] += 1
     best = {word: min(tags, key=lambda tag: (-tags[tag], tag)) for word, tags in counts.items()}
     return [legalized([best.get(word.lower(), OUTSIDE) for word in sentence.words]) for sentence in held_out]
+
+
+def unknown_rates(unknown_count: float, words: Vocabulary, train: Sequence[Sentence]) -> np.ndarray:
+    """For each word of the vocabulary [V] the probability a / (n + a) at which training reads it as unknown.
+
+    n is how often training has the word, a is ``unknown_count``; the unknown word itself has n too.
+    """
+    ids = words.encode([word.lower() for sentence in train for word in sentence.words])
+    counts = np.bincount(ids, minlength=words.size)
+    return (unknown_count / np.maximum(counts + unknown_count, 1e-9)).astype(np.float32)
+
+
+def pretrained(path: str, width: int, words: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the words that have a vector in a file [N], and the vectors [N, F]; none where the path is empty.
+
+    Raises:
+        SeqlabError: vectors of another width, or of no word of the vocabulary.
+        DataError: as in `seqlab.data.loaders.vectors.read_vectors`.
+    """
+    if not path:
+        return np.zeros(0, np.int32), np.zeros((0, width), np.float32)
+    vectors = read_vectors(Path(path).expanduser(), words)
+    if not vectors:
+        raise SeqlabError(f"--vectors={path}: none of its words is in the training split, in lower case.")
+    found = len(next(iter(vectors.values())))
+    if found != width:
+        raise SeqlabError(
+            f"--vectors={path}: its vectors have {found} numbers; expected {width}, the width of the embedding. "
+            f"Use --embedding_size={found}."
+        )
+    return words.encode(list(vectors)), np.stack(list(vectors.values()))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a trained tagger says of sentences, and how that is written down and scored."""
+"""What a trained tagger says of sentences, and how that is written down."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -20,19 +20,26 @@ Decode = Callable[[Array, Array], Array]
 SHORTEST_PADDED = 16
 
 
-def predict_split(decode: Decode, batches: Batches, names: Sequence[str]) -> list[list[str]]:
-    """The tags of every row of a split, in the split's own order; ``names`` are the tags by id."""
+def predict_split(decode: Decode, batches: Batches, names: Sequence[str]) -> list[list[list[str]]]:
+    """For each way to decode, the tags of every row of a split, in the split's own order.
+
+    Args:
+        decode: inputs and lengths -> ids of tags [P, B, T], P ways side by side.
+        batches: the split.
+        names: the tags by id.
+    """
     split = [batches.batch(step) for step in range(batches.batches_per_epoch)]
     # All of one length: what a split costs here is compiling, and each length is compiled anew.
     longest = max(batch.inputs.shape[1] for batch in split)
-    found: dict[int, list[str]] = {}
+    found: dict[int, list[list[str]]] = {}
     for batch in split:
         inputs = np.pad(batch.inputs, ((0, 0), (0, longest - batch.inputs.shape[1]), (0, 0)))
-        ids = np.asarray(decode(jnp.asarray(inputs), jnp.asarray(batch.lengths)))
-        for row, length, place in zip(ids.tolist(), batch.lengths.tolist(), batch.rows.tolist(), strict=True):
+        ids = np.asarray(decode(jnp.asarray(inputs), jnp.asarray(batch.lengths))).swapaxes(0, 1)
+        for ways, length, place in zip(ids.tolist(), batch.lengths.tolist(), batch.rows.tolist(), strict=True):
             if length:
-                found[int(place)] = [names[int(index)] for index in row[:length]]
-    return [found[place] for place in sorted(found)]
+                found[int(place)] = [[names[int(index)] for index in row[:length]] for row in ways]
+    in_order = [found[place] for place in sorted(found)]
+    return [list(rows) for rows in zip(*in_order, strict=True)]
 
 
 def predict_sentences(
@@ -84,26 +91,6 @@ def write_predictions(path: Path, sentences: Sequence[Sentence], tags: Sequence[
         for sentence, found in zip(sentences, tags, strict=True)
     ]
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-
-
-def seqeval_scores(targets: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """``seqeval_f1`` over all entities and ``f1_TYPE`` of each type, as the library seqeval has them; {} without it.
-
-    It is in the extra ``text``. Its strict mode takes tags for what they are in IOB2.
-    """
-    try:
-        from seqeval.metrics import classification_report
-        from seqeval.scheme import IOB2
-    except ImportError:
-        return {}
-    expected, found = [list(row) for row in targets], [list(row) for row in tags]
-    if not any(tag != "O" for row in [*expected, *found] for tag in row):
-        return {"seqeval_f1": 0.0}  # It has no report on nothing.
-    options: dict[str, Any] = {"mode": "strict", "scheme": IOB2, "output_dict": True, "zero_division": 0}
-    report: Any = classification_report(expected, found, **options)
-    averages = {"micro avg", "macro avg", "weighted avg"}
-    by_type = {f"f1_{kind}": float(row["f1-score"]) for kind, row in report.items() if kind not in averages}
-    return {"seqeval_f1": float(report["micro avg"]["f1-score"]), **by_type}
 
 
 def bracketed(words: Sequence[str], tags: Sequence[str]) -> str:

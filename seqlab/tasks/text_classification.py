@@ -7,7 +7,7 @@ loss. Scores: accuracy; precision, recall, specificity and F1 of each class, and
 A text is read up to ``max_length`` tokens, from its beginning.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqlab.core.array_types import Array, Key, Params
-from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.core.errors import unknown_name
 from seqlab.core.keys import for_purpose
-from seqlab.data.batch import Batch
+from seqlab.data.batch import Batch, Splits
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.labelled import LabelledSplits
 from seqlab.data.tokenize import TOKENIZERS
-from seqlab.data.vocabulary import UNKNOWN_ID
 from seqlab.layers.config import RecurrentConfig
 from seqlab.losses import WeightedSum, softmax_cross_entropy
 from seqlab.metrics import Mean, accuracy
@@ -33,13 +32,14 @@ from seqlab.metrics.classification import class_ratios, confusion_matrix, with_m
 from seqlab.models.text_classifier import TextClassifier
 from seqlab.tasks.base import Compile, Hyper, Loss, Task
 from seqlab.tasks.classification_data import TextReader, class_weights
-from seqlab.tasks.classification_scores import baselines, final_scores, predict_split, write_predictions
+from seqlab.tasks.classification_prediction import apply_with, predict_split, shown, write_predictions
+from seqlab.tasks.classification_scores import baselines, choose_threshold, final_scores
+from seqlab.tasks.decision import save_decision
 
 NUM_SHOWN = 5
-SHORTEST_PADDED = 8
 
-# Token ids [B, T] and lengths [B] -> ``Classified``.
-Apply = Callable[[Array, Array], Any]
+# Logits [B, V], batch, label smoothing -> (weighted sum, weight).
+CrossEntropy = Callable[[Array, Batch, Any], WeightedSum]
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,47 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
     reader = TextReader.build(texts.train, config.tokens, config.min_count, config.max_length)
     rows = {name: reader.rows(getattr(texts, name)) for name in ("train", "validation", "test")}
     counts = np.bincount(rows["train"].targets, minlength=len(reader.labels))
-    weights = class_weights(config.class_weights, counts, reader.labels)
+    cross_entropy = _cross_entropy(class_weights(config.class_weights, counts, reader.labels))
     model = make_model(config, reader)
     jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))  # Says what is wrong in the config.
     sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
     splits = bucketed_splits(rows["train"], rows["validation"], rows["test"], **sizes, seed=config.seed)
-    model_apply: Callable[..., Any] = model.apply
+
+    def scores(means: dict[str, float]) -> dict[str, float]:
+        # Of training batches there is accuracy alone.
+        return with_macro_f1(means, reader.labels) if f"f1_{reader.labels[0]}" in means else means
+
+    return Task(
+        name="classification",
+        splits=splits,
+        init=lambda key: init_params(model, key),
+        initial_carry=lambda batch_size: (),
+        loss=_training_loss(model, cross_entropy),
+        evaluate=_evaluation(model, reader, cross_entropy),
+        batch_sizes={"train": config.batch_size, "validation": config.eval_batch_size, "test": config.eval_batch_size},
+        scores=scores,
+        baselines=lambda: baselines(rows, reader),
+        artifacts=reader.artifacts(),
+        show=lambda params, key: shown(model, reader, params, texts.validation[:NUM_SHOWN]),
+        headline="accuracy",
+        unit="sequences",
+        finish=_finish(model, reader, splits, texts),
+    )
+
+
+def _cross_entropy(weights: np.ndarray | None) -> CrossEntropy:
+    """The cross entropy of a batch, with these weights of the classes [V]; fillers count for nothing."""
 
     def cross_entropy(logits: Array, batch: Batch, label_smoothing: Any) -> WeightedSum:
         of_classes = None if weights is None else jnp.asarray(weights)
         return softmax_cross_entropy(logits, batch.targets, batch.lengths > 0, label_smoothing, of_classes)
+
+    return cross_entropy
+
+
+def _training_loss(model: TextClassifier, cross_entropy: CrossEntropy) -> Callable[..., Loss]:
+    """The task's ``loss``."""
+    model_apply: Callable[..., Any] = model.apply
 
     def loss(params: Params, carry: Any, batch: Batch, key: Key, hyper: Hyper) -> Loss:
         batch = jax.tree.map(jnp.asarray, batch)
@@ -122,9 +153,17 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
         right = accuracy(logits, batch.targets, batch.lengths > 0)
         return Loss(total, weight, carry, {"loss": Mean(total, weight), "accuracy": right})
 
+    return loss
+
+
+def _evaluation(
+    model: TextClassifier, reader: TextReader, cross_entropy: CrossEntropy
+) -> Callable[..., tuple[Metrics, Any]]:
+    """The task's ``evaluate``."""
+
     def evaluate(params: Params, carry: Any, batch: Batch) -> tuple[Metrics, Any]:
         batch = jax.tree.map(jnp.asarray, batch)
-        logits = model_apply({"params": params}, batch.inputs, lengths=batch.lengths).logits
+        logits = apply_with(model, params)(batch.inputs, batch.lengths).logits
         exists = batch.lengths > 0
         confusion = confusion_matrix(logits.argmax(axis=-1), batch.targets, len(reader.labels), exists)
         metrics = {
@@ -134,78 +173,25 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
         }
         return metrics, carry
 
-    def scores(means: dict[str, float]) -> dict[str, float]:
-        # Of training batches there is accuracy alone.
-        return with_macro_f1(means, reader.labels) if f"f1_{reader.labels[0]}" in means else means
+    return evaluate
+
+
+def _finish(
+    model: TextClassifier, reader: TextReader, splits: Splits, texts: LabelledSplits
+) -> Callable[[Params, Path, Compile], dict[str, dict[str, Any]]]:
+    """The task's ``finish``: for two classes it chooses the threshold; it writes the classes that are called at it."""
+    held_out = {"validation": texts.validation, "test": texts.test}
+    targets = {name: reader.classes(split) for name, split in held_out.items()}
 
     def finish(params: Params, folder: Path, compiler: Compile) -> dict[str, dict[str, Any]]:
         compiled = compiler(lambda params, *arrays: apply_with(model, params)(*arrays))
         apply = partial(compiled, jax.tree.map(jnp.asarray, params))  # The best params are kept on the host.
-        held_out = {name: predict_split(apply, getattr(splits, name)) for name in ("validation", "test")}
-        for name, found in held_out.items():
-            write_predictions(folder / "predictions" / f"{name}.jsonl", getattr(texts, name), found, reader.labels)
-        return final_scores(held_out, {name: rows[name].targets for name in held_out}, reader.labels)
+        found = {name: predict_split(apply, getattr(splits, name)) for name in held_out}
+        threshold = choose_threshold(found["validation"], targets["validation"])
+        if threshold is not None:
+            save_decision(folder, "threshold", threshold)
+        for name, split in held_out.items():
+            write_predictions(folder / "predictions" / f"{name}.jsonl", split, found[name], reader.labels, threshold)
+        return final_scores(found, targets, reader.labels, threshold)
 
-    def show(params: Params, key: Key) -> str:
-        del key
-        params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
-        examples = texts.validation[:NUM_SHOWN]
-        answers = classify(apply_with(model, params), [row.text for row in examples], reader)
-        lines = [
-            f"{row.text}\n  expected {row.label}, got {answer['label']}, {max(answer['probabilities'].values()):.2f}\n"
-            for row, answer in zip(examples, answers, strict=True)
-        ]
-        return "".join(lines)
-
-    return Task(
-        name="classification",
-        splits=splits,
-        init=lambda key: init_params(model, key),
-        initial_carry=lambda batch_size: (),
-        loss=loss,
-        evaluate=evaluate,
-        batch_sizes={"train": config.batch_size, "validation": config.eval_batch_size, "test": config.eval_batch_size},
-        scores=scores,
-        baselines=lambda: baselines(rows, reader),
-        artifacts=reader.artifacts(),
-        show=show,
-        headline="accuracy",
-        unit="sequences",
-        finish=finish,
-    )
-
-
-def apply_with(model: TextClassifier, params: Params) -> Apply:
-    """The model with these params, without dropout."""
-    return lambda inputs, lengths: model.apply({"params": params}, inputs, lengths=lengths)
-
-
-def classify(apply: Apply, lines: Sequence[str], reader: TextReader) -> list[dict[str, Any]]:
-    """Label, probabilities and weights of the words for each text, ready for JSON.
-
-    Lengths are padded to powers of two, so that few are compiled.
-
-    Raises:
-        SeqlabError: a line without a word.
-    """
-    answers = []
-    for number, line in enumerate(lines, start=1):
-        words = reader.split(line)
-        if not words:
-            raise SeqlabError(f"line {number}: expected a text to classify; got none.")
-        ids = reader.vocabulary.encode(words)
-        width = max(SHORTEST_PADDED, 1 << (len(ids) - 1).bit_length())
-        padded = jnp.asarray(np.pad(ids, (0, width - len(ids)))[None])
-        logits, weights = apply(padded, jnp.array([len(ids)], jnp.int32))
-        probabilities = np.asarray(jax.nn.softmax(logits[0])).tolist()
-        answers.append(
-            {
-                "text": line,
-                "label": reader.labels[int(np.argmax(probabilities))],
-                "probabilities": dict(zip(reader.labels, probabilities, strict=True)),
-                "words": words,
-                "weights": np.asarray(weights[0, : len(words)]).tolist(),
-                "unknown": int((ids == UNKNOWN_ID).sum()),
-            }
-        )
-    return answers
+    return finish

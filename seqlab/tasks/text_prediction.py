@@ -7,6 +7,7 @@
 A text begins after a line's end: the boundary token is read before its first token, as it was in training.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -115,8 +116,8 @@ def sample_texts(
     def continue_all(text_model: TextModel, padded: Array, lengths: Array, key: Key) -> Array:
         logits, carry = _read(text_model, padded, lengths)
         return sample(
-            _without_unknown(text_model.step()),
-            _forbid_unknown(logits),
+            without_unknown(text_model.step()),
+            forbid_unknown(logits),
             carry,
             key,
             num_tokens,
@@ -133,13 +134,29 @@ def sample_texts(
 
 
 def complete_texts(
-    text_model: TextModel, prefixes: Sequence[str], *, num_best: int, num_tokens: int, beam_width: int = 32
+    text_model: TextModel,
+    prefixes: Sequence[str],
+    *,
+    num_best: int,
+    num_tokens: int,
+    beam_width: int = 32,
+    in_word: bool = False,
 ) -> list[list[dict[str, Any]]]:
     """The most probable continuations of each prefix, with their probabilities given that no token is unknown.
 
     A continuation of characters ends with the word: at white space, which is part of it, or after ``num_tokens``. One
     of words is ``num_tokens`` words long, or ends with the line. Beam search finds them; it looks at ``beam_width``
     hypotheses at a time, so a less probable beginning of a probable whole can be missed.
+
+    Args:
+        text_model: the model.
+        prefixes: the texts to go on from.
+        num_best: how many completions of each.
+        num_tokens: the longest completion.
+        beam_width: hypotheses that the search keeps.
+        in_word: for a model of words: whether what stands behind a prefix's last blank is a word still being typed.
+            The first word of a completion is then one that begins so, its probability is given that, and the text is
+            what is left to type; none is given where no word begins so.
 
     Raises:
         SeqlabError: where more continuations are asked for than the beam is wide.
@@ -150,19 +167,26 @@ def complete_texts(
         [token.isspace() or token == text_model.vocabulary.boundary for token in text_model.vocabulary.tokens]
     )
 
-    def search(text_model: TextModel, padded: Array, lengths: Array) -> Any:
+    def search(text_model: TextModel, padded: Array, lengths: Array, allowed: Array) -> Any:
         logits, carry = _read(text_model, padded, lengths)
-        step = _without_unknown(text_model.step())
-        return beam_search(step, _forbid_unknown(logits), carry, num_tokens, width=beam_width, stop=stop)
+        step, first = without_unknown(text_model.step()), jnp.where(allowed, forbid_unknown(logits), -jnp.inf)
+        return beam_search(step, first, carry, num_tokens, width=beam_width, stop=stop)
 
     run = text_model.compiled(search)
     completions = []
     for prefix in prefixes:
-        padded, lengths = _pad([_with_boundary(text_model.encode(prefix))], 1)
-        found = jax.tree.map(np.asarray, run(padded, lengths))
+        begun = re.split(r"\s", prefix)[-1] if in_word else ""
+        allowed = np.array([token.startswith(begun) for token in text_model.vocabulary.tokens])
+        if begun:
+            allowed[[UNKNOWN_ID, BOUNDARY_ID]] = False
+        if not allowed.any():
+            completions.append([])
+            continue
+        padded, lengths = _pad([_with_boundary(text_model.encode(prefix.removesuffix(begun)))], 1)
+        found = jax.tree.map(np.asarray, run(padded, lengths, jnp.asarray(allowed)))
         completions.append(
             [
-                {"text": text_model.decode(tokens[:length]), "probability": float(np.exp(log_p))}
+                {"text": text_model.decode(tokens[:length])[len(begun) :], "probability": float(np.exp(log_p))}
                 for tokens, length, log_p in list(zip(*found, strict=True))[:num_best]
                 if np.isfinite(log_p)
             ]
@@ -177,14 +201,17 @@ def _read(text_model: TextModel, padded: Array, lengths: Array) -> tuple[Array, 
     return last, carry
 
 
-def _forbid_unknown(logits: Array) -> Array:
+def forbid_unknown(logits: Array) -> Array:
+    """Logits [..., V] with which the unknown token has no probability."""
     return logits.at[..., UNKNOWN_ID].set(-jnp.inf)
 
 
-def _without_unknown(step: Step) -> Step:
+def without_unknown(step: Step) -> Step:
+    """The step of a model that never gives out the unknown token."""
+
     def forbidding(carry: Carry, tokens: Array) -> tuple[Array, Carry]:
         logits, carry = step(carry, tokens)
-        return _forbid_unknown(logits), carry
+        return forbid_unknown(logits), carry
 
     return forbidding
 

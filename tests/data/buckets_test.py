@@ -141,3 +141,19 @@ def test_text_like_lengths_are_padded_by_less_than_15_percent():
 def test_what_fits_no_bucket_is_refused(make, say):
     with pytest.raises(SeqlabError, match=say):
         make()
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40), st.integers(1, 12))
+def test_pairs_of_two_lengths_are_both_whole_and_padded_alike(pairs, batch_size):
+    lengths, target_lengths = np.array(pairs).T
+    inputs, targets = ([np.full(length, 7, np.int32) for length in side] for side in (lengths, target_lengths))
+    rows = Batch(inputs, targets, lengths=lengths, target_lengths=target_lengths)
+    batches = BucketedBatches(rows, batch_size, bucket_lengths(np.maximum(lengths, target_lengths)))
+    seen = epoch(batches, 0)
+    for batch in seen:
+        assert batch.inputs.shape == batch.targets.shape
+        np.testing.assert_array_equal((batch.inputs == 7).sum(axis=1), batch.lengths)
+        np.testing.assert_array_equal((batch.targets == 7).sum(axis=1), batch.target_lengths)
+    assert sum(batch.lengths.sum() for batch in seen) == lengths.sum()
+    real = sum((batch.inputs == 7).sum() + (batch.targets == 7).sum() for batch in seen)
+    assert batches.padding_share == pytest.approx(1 - real / sum(2 * batch.inputs.size for batch in seen))

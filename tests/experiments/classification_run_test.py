@@ -19,6 +19,10 @@ SMALL = [
 ]
 
 
+def predictions(folder, split):
+    return [json.loads(line) for line in (folder / "predictions" / f"{split}.jsonl").read_text().splitlines()]
+
+
 def test_a_file_of_labelled_texts_is_learned_scored_drawn_and_asked(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text(
@@ -35,17 +39,24 @@ def test_a_file_of_labelled_texts_is_learned_scored_drawn_and_asked(tmp_path):
         found = summary[split]
         assert sum(map(sum, found["confusion"]["counts"])) == 8
         assert {"recall_up", "specificity_down", "macro_f1", "threshold", "accuracy_at_threshold"} <= found.keys()
-        lines = (folder / "predictions" / f"{split}.jsonl").read_text().splitlines()
-        right = [json.loads(line)["label"] == json.loads(line)["predicted"] for line in lines]
-        assert sum(right) / 8 == found["accuracy"]
+        rows = predictions(folder, split)
+        assert sum(row["label"] == row["predicted"] for row in rows) / 8 == found["accuracy_at_threshold"]
+        most_probable = [max(row["probabilities"], key=row["probabilities"].get) for row in rows]
+        assert (
+            sum(row["label"] == label for row, label in zip(rows, most_probable, strict=True)) / 8 == found["accuracy"]
+        )
     assert summary["validation"]["threshold"] == summary["test"]["threshold"]
     assert summary["baselines"].keys() == {"majority", "naive Bayes"}
     assert (folder / "plots" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
-    asked = launch("predict", f"--run_dir={folder}", "--input=-", stdin=b"film 1 is up\nnot a film\n")
+    rows = predictions(folder, "test")
+    lines = [*(row["text"] for row in rows), "not a film"]
+    asked = launch("predict", f"--run_dir={folder}", "--input=-", stdin="\n".join(lines).encode())
     assert (asked.status, asked.err) == (0, "")
     answers = [json.loads(line) for line in asked.out.splitlines()]
-    assert [len(answer["weights"]) for answer in answers] == [4, 3]
+    assert [answer["label"] for answer in answers[:-1]] == [row["predicted"] for row in rows]
+    assert {answer["threshold"] for answer in answers} == {summary["test"]["threshold"]}
+    assert [len(answer["weights"]) for answer in answers[-2:]] == [4, 3]
     assert refused("predict", f"--run_dir={folder}", "--prompt= ").startswith("line 1: expected a text")
 
 

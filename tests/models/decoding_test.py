@@ -280,3 +280,20 @@ def test_a_forbidden_token_is_in_no_hypothesis():
     assert possible.sum() == 3**T
     assert not np.any(found.tokens[possible] == 2)
     np.testing.assert_allclose(np.exp(found.log_probabilities).sum(), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("length_penalty", [0.5, 2.0])
+@pytest.mark.parametrize("stop", [(2,), (0, 3)])
+def test_a_length_penalty_orders_hypotheses_by_their_probability_over_it(length_penalty, stop):
+    stops = jnp.asarray(np.isin(np.arange(V), stop))
+
+    def ranked(logits, carry):
+        return beam_search(chain(table(7)), logits, carry, T, width=V**T, stop=stops, length_penalty=length_penalty)
+
+    found = jax.tree.map(np.asarray, jit(ranked)(table(7)[0, 1][None], jnp.ones((1,), jnp.int32)))
+    every = all_hypotheses(table(7), stop)
+    scores = {tokens: log_p / ((5 + len(tokens)) / 6) ** length_penalty for tokens, log_p in every.items()}
+    assert sequences(found)[: len(every)] == sorted(every, key=lambda tokens: -scores[tokens])
+    np.testing.assert_allclose(
+        found.log_probabilities[: len(every)], [every[tokens] for tokens in sequences(found)[: len(every)]], rtol=1e-5
+    )

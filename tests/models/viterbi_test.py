@@ -43,6 +43,17 @@ def test_the_path_is_the_best_of_all(seed, lengths):
         assert float(value) == pytest.approx(score(row[:length], transitions, best), rel=1e-4, abs=1e-4)
 
 
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**16), penalties=st.tuples(st.floats(0, 8), st.floats(0, 8)))
+def test_the_more_is_taken_from_a_tag_s_score_the_less_often_it_is_in_the_path(seed, penalties):
+    emissions, transitions = case(seed)
+    counts = [
+        (search(emissions.at[..., 0].add(-penalty), transitions, jnp.array([STEPS, STEPS])).tags == 0).sum(axis=1)
+        for penalty in sorted(penalties)
+    ]
+    assert (counts[1] <= counts[0]).all()
+
+
 def test_padding_may_hold_anything():
     emissions, transitions = case(0)
     lengths = jnp.array([2, 0])

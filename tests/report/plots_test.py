@@ -58,6 +58,13 @@ def test_training_and_validation_are_lines_and_the_test_is_not_drawn(draw):
     assert axes.get_ylabel() == "bits"
 
 
+def test_of_a_score_that_no_step_has_the_loss_is_drawn_without_baselines(draw):
+    records = [{"step": step, "split": "validation", "loss": 3.0 - step} for step in (1, 2)]
+    _, axes = draw(records, SUMMARY)
+    assert axes.get_ylabel() == "loss"
+    assert [line.get_label() for line in axes.get_lines()] == ["validation", "best step"]
+
+
 def test_baselines_and_the_best_step_are_marked(draw):
     _, axes = draw(RECORDS, SUMMARY)
     assert [text.get_text() for text in axes.texts] == ["unigram"]

@@ -12,8 +12,9 @@ from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.classification_data import TextReader, class_weights
-from seqlab.tasks.classification_scores import classified_scores
-from seqlab.tasks.text_classification import ClassificationConfig, apply_with, classify, make_model, make_task
+from seqlab.tasks.classification_prediction import apply_with, classify
+from seqlab.tasks.classification_scores import called, choose_threshold, classified_scores
+from seqlab.tasks.text_classification import ClassificationConfig, make_model, make_task
 from seqlab.train import evaluate_split, make_train_step
 from seqlab.train.state import TrainState
 from tests.contracts.cases import jit
@@ -132,6 +133,26 @@ def test_an_answer_has_probabilities_and_weights_that_sum_to_one():
     assert (good["unknown"], unseen["unknown"]) == (0, 1)
     with pytest.raises(SeqlabError, match="line 2: expected a text to classify; got none"):
         classify(applier(), ["good", " "], READER)
+
+
+def test_with_a_threshold_the_label_is_decided_by_it_and_it_is_said():
+    (plain,) = classify(applier(), ["the film"], READER)
+    share = plain["probabilities"]["yes"]
+    for threshold, label in ((share - 0.01, "yes"), (share + 0.01, "no")):
+        (answer,) = classify(applier(), ["the film"], READER, threshold)
+        assert answer == {**plain, "label": label, "threshold": threshold}
+    assert "threshold" not in plain
+
+
+def test_the_threshold_is_of_two_classes_alone_and_not_between_equal_texts():
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.7 - 1e-8, 0.3 + 1e-8], [0.5, 0.5]], np.float32)
+    targets = np.array([0, 0, 1, 1])
+    threshold = choose_threshold(probabilities, targets)
+    assert threshold is not None
+    assert abs(probabilities[:, 1] - threshold).min() > 0.05
+    scores = classified_scores(called(probabilities, threshold), targets, READER.labels)
+    assert scores["macro_f1"] > classified_scores(called(probabilities, None), targets, READER.labels)["macro_f1"]
+    assert choose_threshold(np.full((4, 3), 1 / 3), targets) is None
 
 
 def test_words_beyond_the_longest_are_not_read():

@@ -12,7 +12,7 @@ an error. Of a text any length is read; `seqlab.tasks.text_classification` says 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from seqlab.core.errors import DataError
 from seqlab.data.loaders.text import read_text
@@ -105,11 +105,31 @@ def read_folders(path: Path | str) -> list[LabelledText]:
 READERS = {"folders": read_folders, "label_first": read_label_first, "tsv": read_tsv}
 
 
-def check_labels(train: Sequence[LabelledText], held_out: Sequence[LabelledText]) -> None:
-    """Refuses labels that only held-out texts have, as nothing could learn them, and a single label.
+@runtime_checkable
+class Labelled(Protocol):
+    """A row with a label, of whatever kind."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where it came from, for a message."""
+        ...
+
+
+def check_labels(train: Sequence[Labelled], held_out: Sequence[Labelled]) -> None:
+    """Refuses labels that only held-out rows have, as nothing could learn them, and a single label.
 
     Raises:
-        DataError: at the first such text.
+        DataError: at the first such row.
     """
     known = {row.label for row in train}
     if len(known) < 2:

@@ -4,13 +4,18 @@ Read strictly as UTF-8. A byte order mark at the start is dropped, and the line 
 Macintoshes (CR) become a newline; nothing else is changed. A bad byte is an error, never a replacement character.
 """
 
+import zipfile
 from pathlib import Path
 
 from seqlab.core.errors import DataError
 
 
-def read_text(path: Path | str) -> str:
+def read_text(path: Path | str, *, encoding: str = "utf-8") -> str:
     """The text of a UTF-8 file, with newlines as its only line ends.
+
+    Args:
+        path: the file.
+        encoding: another encoding, for a published file that is known to have it.
 
     Raises:
         DataError: the file is missing, a folder, unreadable, empty, not UTF-8, or holds a NUL; for the last two the
@@ -26,26 +31,40 @@ def read_text(path: Path | str) -> str:
         raise DataError(f"{path}: expected a UTF-8 text file, found no file of that name. Check the path.") from error
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
-    return decode_text(data, str(path))
+    return decode_text(data, str(path), encoding=encoding)
 
 
-def decode_text(data: bytes, path: str) -> str:
+def read_zipped_text(path: Path | str, member: str) -> str:
+    """The text of a UTF-8 file in a zip archive.
+
+    Raises:
+        DataError: no such archive or member, or what `read_text` refuses of its text.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = archive.read(member)
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise DataError(f"{path}: expected a zip archive with {member}; {error}.") from error
+    return decode_text(data, f"{path}/{member}")
+
+
+def decode_text(data: bytes, path: str, *, encoding: str = "utf-8") -> str:
     """The text of bytes; ``path`` names them in errors, which are those of `read_text`."""
-    text = _decode(data, path).removeprefix("\ufeff")
+    text = _decode(data, path, encoding).removeprefix("\ufeff")
     if not text:
         raise DataError(f"{path}: expected a UTF-8 text, found nothing.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decode(data: bytes, path: str) -> str:
+def _decode(data: bytes, path: str, encoding: str) -> str:
     nul = data.find(b"\0")
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if nul < 0 or error.start < nul:
             raise DataError(
-                f"{path}: byte {error.start}: expected UTF-8, found 0x{data[error.start]:02x} ({error.reason}). "
-                f"Convert the file, for example with iconv -f LATIN1 -t UTF-8."
+                f"{path}: byte {error.start}: expected {encoding.upper()}, found 0x{data[error.start]:02x} "
+                f"({error.reason}). Convert the file, for example with iconv -f LATIN1 -t UTF-8."
             ) from error
         text = ""
     if nul >= 0:

@@ -18,8 +18,8 @@ def read_vectors(path: Path | str, wanted: Container[str]) -> dict[str, np.ndarr
     A word that stands there twice has the first of its vectors.
 
     Raises:
-        DataError: no such file; a line that is no UTF-8, has other than as many numbers as the lines before, or
-            something that is no finite number; no vector at all.
+        DataError: no such file; a line that is no UTF-8, has a NUL byte, other than as many numbers as the lines
+            before, or something that is no finite number; no vector at all.
     """
     try:
         with open(path, "rb") as file:
@@ -47,6 +47,8 @@ def _read_lines(lines: Iterable[bytes], wanted: Container[str], path: str) -> di
 
 
 def _fields(line: bytes, place: str) -> list[str]:
+    if b"\0" in line:
+        raise DataError(f"{place}: expected UTF-8 text, found a NUL byte; is the file binary? Convert it to text.")
     try:
         return line.decode("utf-8").removeprefix("\ufeff").rstrip(" \r\n").split(" ")
     except UnicodeDecodeError as error:

@@ -45,6 +45,7 @@ def test_vectors_of_wanted_words_are_read(write, content):
         ("a 1 1e99\n", 1, "expected finite numbers, found 1e99"),
         ("a\n", 1, "expected a word and its numbers"),
         (b"a 1 2\n\xff 1 2\n", 2, "expected UTF-8, found 0xff"),
+        (b"a 1 2\nb\0 1 2\n", 2, "expected UTF-8 text, found a NUL byte"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered")

@@ -1,0 +1,170 @@
+"""Windows of a series: ``lookback`` rows to read, and the ``horizon`` rows after them to forecast.
+
+A window belongs to the part that the rows to forecast lie in. Those rows never cross into another part, while the rows
+to read may reach back into the part before, as they would have been known at the time. In training every window comes
+once an epoch, shuffled by (seed, epoch); held-out windows come in order, and the last batch is filled up with *fillers*,
+windows of length 0 that no loss or metric may count.
+
+With gaps the inputs are three blocks side by side [.., 3C], as in Che et al. (2018): the value that was last seen (0,
+the mean, where none was), whether it was seen at this very step, and the steps since then. A missing target is nan.
+
+References:
+    Che et al., Recurrent neural networks for multivariate time series with missing values, 2018.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seqlab.core.errors import SeqlabError
+from seqlab.data.batch import Batch, Splits
+from seqlab.data.loaders.dated_csv import check_length
+from seqlab.data.series import Scaling, SeriesSplits
+
+
+def with_gaps(values: np.ndarray) -> np.ndarray:
+    """Values [N, C] with nan at gaps as [N, 3C]: last seen, seen now, steps since.
+
+    >>> with_gaps(np.array([[np.nan], [5.0], [np.nan]])).tolist()
+    [[0.0, 0.0, 1.0], [5.0, 1.0, 0.0], [5.0, 0.0, 1.0]]
+    """
+    seen = np.isfinite(values)
+    steps = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=0)
+    filled = np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), 0.0)
+    return np.concatenate([filled, seen, steps - last], axis=1)
+
+
+class WindowBatches:
+    """The windows whose targets are rows ``first`` to ``last - 1`` of a series.
+
+    Args:
+        inputs: what is read of each row [N, F].
+        targets: what is forecast [N, C].
+        first: the first row that may be forecast; the rows before it can be read.
+        last: the row behind the last one that may be forecast.
+        lookback: rows to read T.
+        horizon: rows to forecast U.
+        batch_size: windows of a batch B; all of them where there are fewer.
+        seed: of the order of training.
+        training: whether the order is shuffled, and what fills no batch left for another epoch.
+
+    Attributes:
+        batches_per_epoch: batches of one pass.
+        starts: the first row to forecast of every window.
+
+    >>> rows = np.arange(6.0)[:, None]
+    >>> batch = WindowBatches(rows, rows, 3, 6, lookback=2, horizon=2, batch_size=3, training=False).batch(0)
+    >>> batch.inputs[..., 0].tolist(), batch.targets[..., 0].tolist()
+    ([[1.0, 2.0], [2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
+    """
+
+    def __init__(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        first: int,
+        last: int,
+        *,
+        lookback: int,
+        horizon: int,
+        batch_size: int,
+        seed: int = 0,
+        training: bool = True,
+    ) -> None:
+        if min(lookback, horizon, batch_size) < 1 or seed < 0:
+            raise SeqlabError(
+                f"lookback, horizon and batch_size must be at least 1 and seed at least 0; got {lookback}, {horizon}, "
+                f"{batch_size} and {seed}."
+            )
+        self.starts = np.arange(max(first, lookback), last - horizon + 1)
+        if not self.starts.size:
+            raise SeqlabError(
+                f"expected a window of {lookback} + {horizon} rows; rows {first} to {last - 1} have none."
+            )
+        self.batch_size = min(batch_size, self.starts.size)
+        whole = self.starts.size // self.batch_size
+        self.batches_per_epoch = whole if training else -(-self.starts.size // self.batch_size)
+        self._inputs, self._targets = inputs.astype(np.float32), targets.astype(np.float32)
+        self._read, self._ahead = np.arange(-lookback, 0), np.arange(horizon)
+        self._seed, self._training = seed, training
+        self._last_epoch, self._last_order = -1, self.starts
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0 over all epochs; ``rows`` are the first rows to forecast.
+
+        Raises:
+            SeqlabError: a step below 0.
+        """
+        if step < 0:
+            raise SeqlabError(f"step must be at least 0; got {step}.")
+        epoch, index = divmod(step, self.batches_per_epoch)
+        if self._training and epoch != self._last_epoch:
+            rng = np.random.default_rng((self._seed, epoch))
+            self._last_epoch, self._last_order = epoch, rng.permutation(self.starts)
+        chosen = self._last_order[index * self.batch_size : (index + 1) * self.batch_size]
+        if self._training:
+            return self._windows(chosen)
+        lengths = np.zeros(self.batch_size, np.int32)
+        lengths[: len(chosen)] = len(self._read)
+        fillers = np.full(self.batch_size - len(chosen), chosen[0])
+        return self._windows(np.concatenate([chosen, fillers]))._replace(lengths=lengths)
+
+    def _windows(self, starts: np.ndarray) -> Batch:
+        inputs = self._inputs[starts[:, None] + self._read]
+        return Batch(inputs, self._targets[starts[:, None] + self._ahead], rows=starts.astype(np.int32))
+
+
+class SeriesWindows(NamedTuple):
+    """A series in windows, and what they were cut from.
+
+    Attributes:
+        splits: the windows of each part.
+        scaled: the whole series [N, C], scaled, nan where it has gaps.
+        train_rows: how many of its rows are for training.
+    """
+
+    splits: Splits
+    scaled: np.ndarray
+    train_rows: int
+
+
+def series_windows(
+    parts: SeriesSplits,
+    scaling: Scaling,
+    *,
+    lookback: int,
+    horizon: int,
+    gaps: bool,
+    batch_size: int,
+    eval_batch_size: int,
+    seed: int,
+) -> SeriesWindows:
+    """All windows of a series in three parts.
+
+    Raises:
+        SeqlabError: a part that is too short, or sizes below 1.
+    """
+    check_length(
+        parts.train, lookback + horizon, f"--lookback={lookback} and --horizon={horizon}, in the training part"
+    )
+    for name in ("validation", "test"):
+        check_length(getattr(parts, name), horizon, f"--horizon={horizon}, in the {name} part")
+    scaled = scaling.scale(np.concatenate([part.values for part in parts[:3]]))
+    inputs = with_gaps(scaled) if gaps else scaled
+    ends = np.cumsum([0, *(len(part.values) for part in parts[:3])]).tolist()
+    batches = [
+        WindowBatches(
+            inputs,
+            scaled,
+            ends[place],
+            ends[place + 1],
+            lookback=lookback,
+            horizon=horizon,
+            batch_size=batch_size if place == 0 else eval_batch_size,
+            seed=seed,
+            training=place == 0,
+        )
+        for place in range(3)
+    ]
+    return SeriesWindows(Splits(*batches), scaled, ends[1])

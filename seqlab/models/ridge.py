@@ -1,0 +1,92 @@
+"""Linear forecasts by ridge regression, in closed form: the model that a network has to beat.
+
+For each column on its own, with x the T values before and x_T the last of them:
+
+    forecast[u] = x_T + sum_t (x_t - x_T) W[t, u] + b[u]
+    W = (X'X + penalty I)^-1 X'Y,   b = mean(Y) - mean(X) W      (X and Y centred)
+
+The level is thus never shrunk. One penalty for all columns and steps is chosen on validation windows.
+
+References:
+    Hoerl and Kennard, Ridge regression, 1970; subtracting the last value: Zeng et al., Are transformers effective for
+    time series forecasting?, 2023 (NLinear).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+PENALTIES = (1e-2, 1e0, 1e1, 1e2, 1e3, 1e4)
+
+
+class Ridge(NamedTuple):
+    """A linear forecaster.
+
+    Attributes:
+        weights: W of each column [C, T, U].
+        bias: b of each column [C, U].
+        penalty: the one that was chosen.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    penalty: float
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Forecasts [N, U, C] from values [N, T, C]."""
+        last = inputs[:, -1:]
+        return last + np.einsum("ntc,ctu->nuc", inputs - last, self.weights, optimize=True) + self.bias.T
+
+
+def fit_ridge(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    validation_inputs: np.ndarray,
+    validation_targets: np.ndarray,
+    penalties: Sequence[float] = PENALTIES,
+) -> Ridge:
+    """Fits one forecaster for each penalty, and keeps the one that is best on validation.
+
+    Args:
+        inputs: [N, T, C], without gaps.
+        targets: [N, U, C]; a window with nan in a column is left out for that column.
+        validation_inputs: [M, T, C].
+        validation_targets: [M, U, C].
+        penalties: those to choose from, above 0.
+
+    >>> steps = np.arange(12.0)
+    >>> windows = np.stack([steps[i : i + 3] for i in range(8)])[..., None]
+    >>> model = fit_ridge(windows[:, :2], windows[:, 2:], windows[:, :2], windows[:, 2:])
+    >>> model(np.array([[[20.0], [21.0]]])).round(3).tolist()
+    [[[22.0]]]
+    """
+    grams = [_normal_equations(inputs[..., c], targets[..., c]) for c in range(inputs.shape[-1])]
+    best, best_error = None, np.inf
+    for penalty in penalties:
+        solved = [_solve(*gram, penalty) for gram in grams]
+        model = Ridge(np.stack([W for W, _ in solved]), np.stack([b for _, b in solved]), penalty)
+        error = float(np.nanmean(np.square(model(validation_inputs) - validation_targets)))
+        if best is None or error < best_error:
+            best, best_error = model, error
+    assert best is not None
+    return best
+
+
+def _normal_equations(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
+    """X'X, X'Y and the means of both, of one column [N, T] and [N, U]."""
+    whole = np.isfinite(targets).all(axis=1)
+    last = inputs[whole, -1:]
+    X, Y = inputs[whole] - last, targets[whole] - last
+    if not len(X):
+        X, Y = np.zeros((1, inputs.shape[1])), np.zeros((1, targets.shape[1]))
+    X_mean, Y_mean = X.mean(axis=0), Y.mean(axis=0)
+    X, Y = X - X_mean, Y - Y_mean
+    return X.T @ X, X.T @ Y, X_mean, Y_mean
+
+
+def _solve(
+    gram: np.ndarray, cross: np.ndarray, X_mean: np.ndarray, Y_mean: np.ndarray, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
+    W = np.linalg.solve(gram + penalty * np.eye(len(gram)), cross)
+    return W, Y_mean - X_mean @ W
