@@ -45,7 +45,12 @@ define_enum(
 flags.DEFINE_string("json", "", "File to write the figures to; empty for none.")
 flags.DEFINE_list("shapes", SHAPES, "Shapes of the layers suite: batch x time x inputs x hidden, as in 32x128x128x256.")
 flags.DEFINE_list("cells", list(CELLS), "Cells of the layers and length suites.")
-flags.DEFINE_list("engines", "auto", "Engines of seqlab, each a competitor; names in seqlab.engines.ENGINES, or auto.")
+flags.DEFINE_list(
+    "engines",
+    None,
+    "Engines of seqlab, each a competitor; names in seqlab.engines.ENGINES, or auto. By default auto, and native where "
+    "there is a CPU and a C++ compiler.",
+)
 flags.DEFINE_list("peers", list(PEERS), "Libraries to measure beside; none where it is empty.")
 flags.DEFINE_list("lengths", "1024,2048,4096,8192", "Numbers of time steps of the length suite, ascending.")
 define_integer("repeats", 10, "Turns of each competitor, whose median is taken.", low=1)
@@ -66,7 +71,8 @@ def main() -> int:
 
     from experiments.benchmarks import gpu_suite, machine
 
-    check_engines(values.engines, values.cells)
+    engines = default_engines() if values.engines is None else values.engines
+    check_engines(engines, values.cells)
     if values.suite == "gpu":
         check_gpu()
         skipped = gpu_suite.why_skipped(values.peers)
@@ -79,9 +85,9 @@ def main() -> int:
     print_machine(report)
 
     suites: dict[str, Callable[[], Any]] = {
-        "layers": lambda: run_layers(shapes, values.cells, values.engines, peers, values.repeats),
-        "training": lambda: run_training(values.engines, peers, values.repeats),
-        "length": lambda: run_length(lengths, values.cells, values.engines, values.repeats),
+        "layers": lambda: run_layers(shapes, values.cells, engines, peers, values.repeats),
+        "training": lambda: run_training(engines, peers, values.repeats),
+        "length": lambda: run_length(lengths, values.cells, engines, values.repeats),
         "gpu": lambda: run_gpu(values.repeats, torch_device="cuda" if "torch" in peers else None),
     }
     for name in [name for name in suites if name != "gpu"] if values.suite == "all" else [values.suite]:
@@ -124,6 +130,13 @@ def check_names(kind: str, names: Sequence[str], known: Iterable[str], *, may_be
             raise unknown_name(kind, name, known)
     if len(set(names)) != len(names) or not (names or may_be_empty):
         raise SeqlabError(f"--{kind}s: expected distinct names among {', '.join(known)}; got {','.join(names)!r}.")
+
+
+def default_engines() -> list[str]:
+    """What a user has without a choice, and the fastest that there is to choose."""
+    from seqlab.engines.select import runs_here
+
+    return ["auto", *(["native"] if runs_here("native") else [])]
 
 
 def check_engines(engines: Sequence[str], cells: Sequence[str]) -> None:

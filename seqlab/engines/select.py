@@ -16,7 +16,7 @@ from seqlab.cells.base import Cell
 from seqlab.core.array_types import Array, Bool, Carry, Float, Int, Params
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.masks import lengths_to_mask, reversed_resets, zero_padding
-from seqlab.engines import associative, cudnn, fused, newton, pallas, validate
+from seqlab.engines import associative, cudnn, fused, native, newton, pallas, validate
 from seqlab.engines.base import Controls, Engine, FlaxCell, Unrollable, Unrolled
 from seqlab.engines.checkpointed import unroll_checkpointed
 from seqlab.engines.loop import unroll_loop
@@ -32,6 +32,7 @@ ENGINES: dict[str, Engine] = {
     "truncated": unroll_truncated,
     "newton": newton.unroll_newton,
     "quasi_newton": partial(newton.unroll_newton, diagonal=True),
+    "native": native.unroll_native,
     "cudnn": cudnn.unroll_cudnn,
     "pallas": pallas.unroll_pallas,
 }
@@ -42,12 +43,13 @@ RESTRICTED: dict[str, Callable[[Unrollable], bool]] = {
     "associative": associative.supports,
     "newton": newton.supports,
     "quasi_newton": newton.supports,
+    "native": native.supports,
     "cudnn": cudnn.supports,
     "pallas": pallas.supports,
 }
 
 # Engines that do not run everywhere, with where they do; what they are made of is imported when they run.
-PLATFORMS = {"cudnn": "cuda", "pallas": "cuda"}
+PLATFORMS = {"native": "cpu", "cudnn": "cuda", "pallas": "cuda"}
 
 # Engines that take a number behind a colon, ``truncated:64``, with what it is.
 NUMBERS = {
@@ -72,8 +74,8 @@ def platform() -> str:
 
 
 def runs_here(engine: str) -> bool:
-    """Whether the engine of that name runs on this platform."""
-    return PLATFORMS.get(engine) in (None, platform())
+    """Whether the engine of that name runs on this platform; ``native`` needs a C++ compiler too."""
+    return PLATFORMS.get(engine) in (None, platform()) and (engine != "native" or native.compiler() is not None)
 
 
 def supports(engine: str, cell: Unrollable) -> bool:
@@ -93,7 +95,8 @@ def resolve_engine(engine: str, cell: Unrollable) -> Engine:
     linear recurrences on an accelerator, where few wide operations beat many small ones; and ``scan`` for the rest,
     among them linear recurrences on a CPU.
     ``cudnn`` and ``pallas`` are for those who ask for them: neither takes every argument of ``unroll``, and whether
-    ``vmap`` will be around the call, which cuDNN cannot do, is not known here.
+    ``vmap`` will be around the call, which cuDNN cannot do, is not known here. So is ``native``, whose results should
+    not depend on whether a machine has a C++ compiler.
 
     Raises:
         SeqlabError: for an unknown name, a number that is none or has no use, or an engine that does not support the
@@ -110,6 +113,8 @@ def resolve_engine(engine: str, cell: Unrollable) -> Engine:
         preferred = ["fused"] if platform() == "cpu" else ["fused", "associative"]
         name = next((name for name in preferred if supports(name, cell)), "scan")
     if not runs_here(name):
+        if PLATFORMS[name] == platform():
+            native.require_compiler()
         raise SeqlabError(
             f"engine '{name}' needs {PLATFORMS[name]}; JAX runs on {platform()} here. "
             f"Expected one of {', '.join(supported_engines(cell))}."
