@@ -29,6 +29,17 @@ flags.DEFINE_string("keep_share", "", "LABEL:SHARE leaves a share of a label's t
 define_integer("batch_size", 32, "Rows of a training batch: parallel streams of a text.", low=1)
 define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
 define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
+define_integer("frames_per_beat", 1, "Frames of a quarter note in MIDI files that are read and written.", low=1)
+define_integer("transpose_semitones", 0, "How far training music is moved up or down at most; 0 for not.", low=0)
+flags.DEFINE_boolean("permute_pixels", False, "Whether pixels are read in a fixed order that mixes all places.")
+flags.DEFINE_boolean("reverse_complement", False, "Whether half of the DNA in training is read from the other strand.")
+flags.DEFINE_list("target_columns", [], "Columns of a series to forecast, with commas; empty for all.")
+define_enum("gaps", "refuse", ["refuse", "mask"], "A series' missing values: an error, or read as missing.")
+define_integer("lookback", 72, "Rows of a series that a forecast is made from.", low=1)
+define_integer("horizon", 24, "Rows of a series that are forecast.", low=1)
+define_integer("season", 24, "Rows of a series' season, such as 24 hours of a day.", low=1)
+define_enum("system", "linear", ["linear", "pendulum"], "What is simulated and observed with noise, for filtering.")
+define_float("missing_rate", 0.0, "Share of observations that are missing, for filtering.", 0.0, 0.99)
 define_integer("sequence_length", 100, "Steps of a generated sequence, or of the wait in it.", low=1)
 define_integer(
     "autocomplete_words", 0, "Words of each held-out split that autocomplete is measured on; 0 for none.", low=0
@@ -63,7 +74,30 @@ define_enum("attention", "additive", ["none", "additive", "multiplicative"], "Fr
 define_integer("beam_width", 5, "Hypotheses of the beam search for translations.", low=1)
 define_float("length_penalty", 1.0, "How much longer translations are favoured; 0 for plain probability.", low=0.0)
 
+define_integer("conv_layers", 0, "Convolutions over time before the recurrent layers; 0 for none.", low=0)
+define_integer("conv_size", 32, "Width of each convolution.", low=1)
+define_integer("conv_kernel", 5, "Time steps that a convolution sees.", low=1)
+define_integer("conv_stride", 1, "Time steps from one output of a convolution to the next.", low=1)
+define_enum("conv_padding", "same", ["same", "valid"], "Whether convolutions keep the length, or read no padding.")
+define_integer("conv_pool", 1, "Of as many outputs of a convolution the largest is kept; 1 for all.", low=1)
+flags.DEFINE_boolean("conv_residual", False, "Whether a convolution is a residual block of two.")
+
+flags.DEFINE_boolean("label_ratios", False, "Whether a classifier's embedding starts with naive Bayes' ratios.")
+define_enum(
+    "forecast",
+    "direct",
+    ["direct", "recursive", "encoder_decoder"],
+    "All rows ahead at once, or each from those before.",
+)
+define_enum(
+    "difference", "none", ["none", "last", "season"], "What a forecaster subtracts from a series, and adds again."
+)
+define_enum("output_distribution", "point", ["point", "gaussian", "quantile"], "What is said of each number ahead.")
+flags.DEFINE_boolean(
+    "shared_columns", False, "Whether one forecaster reads every column alone, instead of all together."
+)
 define_enum("pooling", "last", ["last", "mean", "max", "attention"], "How a text's states become one.")
+define_enum("conditioning", "none", ["none", "mode"], "What is said of a piece of music before its first frame.")
 
 # Loss
 define_float(

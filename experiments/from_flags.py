@@ -6,9 +6,14 @@ from typing import Any, TypeVar, cast
 from absl import flags
 
 from seqlab.layers.config import RecurrentConfig
+from seqlab.layers.convolution import ConvolutionConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper, Task
+from seqlab.tasks.feature_classification import FeatureConfig
+from seqlab.tasks.filtering import FilteringConfig
+from seqlab.tasks.forecasting import ForecastingConfig
 from seqlab.tasks.language_model import LanguageModelConfig
+from seqlab.tasks.music import MusicConfig
 from seqlab.tasks.tagging import TaggingConfig
 from seqlab.tasks.text_classification import ClassificationConfig
 from seqlab.tasks.translation import TranslationConfig
@@ -49,9 +54,30 @@ def classification_config(values: flags.FlagValues) -> ClassificationConfig:
     return of_flags(ClassificationConfig, values, recurrent=recurrent_config(values))
 
 
+def feature_config(values: flags.FlagValues) -> FeatureConfig:
+    """A classifier of sequences of vectors."""
+    layers = {"recurrent": recurrent_config(values), "convolution": of_flags(ConvolutionConfig, values)}
+    return of_flags(FeatureConfig, values, **layers)
+
+
 def translation_config(values: flags.FlagValues) -> TranslationConfig:
     """A translation model; its encoder reads in both directions, its decoder in one."""
     return of_flags(TranslationConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
+
+
+def music_config(values: flags.FlagValues) -> MusicConfig:
+    """A model of music, which reads in one direction: what comes later is what it says."""
+    return of_flags(MusicConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
+
+
+def forecasting_config(values: flags.FlagValues) -> ForecastingConfig:
+    """A forecaster, which reads in one direction."""
+    return of_flags(ForecastingConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
+
+
+def filtering_config(values: flags.FlagValues) -> FilteringConfig:
+    """A filter, which reads in one direction: it knows nothing of what comes later."""
+    return of_flags(FilteringConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
 
 
 def hyper(values: flags.FlagValues) -> Hyper:

@@ -5,6 +5,7 @@
         (a model of words completes the word that the prompt ends in; a blank at its end asks for the next one)
     python -m experiments.predict --run_dir=D --mode=score --input=FILE        (or - for standard input)
     python -m experiments.predict --run_dir=D --input=FILE       (tasks of generated sequences: an answer to each line)
+    python -m experiments.predict --run_dir=D --input=recent.csv   (a forecaster: the rows that come after the last)
 
 The params are those of the best checkpoint. Exit status: 0 done; 2 wrong flags or input.
 """

@@ -11,7 +11,7 @@ from experiments.from_flags import sequence_config
 from experiments.predict_text import Predictor
 from seqlab.core.array_types import Array
 from seqlab.tasks.table import make_problem
-from seqlab.tasks.whole_sequences import apply_with, init_params
+from seqlab.tasks.whole_sequences import Problem, apply_with, init_params
 from seqlab.train import Checkpoints
 
 
@@ -20,7 +20,11 @@ def sequence_predictors(
 ) -> Mapping[str, Predictor]:
     """One mode, ``answer``; the problem says what a line holds."""
     del folder, asked
-    problem = make_problem(run.task, sequence_config(run))
+    return problem_predictors(make_problem(run.task, sequence_config(run)), checkpoints)
+
+
+def problem_predictors(problem: Problem, checkpoints: Checkpoints) -> Mapping[str, Predictor]:
+    """The same, of a problem that is made."""
     template = jax.eval_shape(lambda key: init_params(problem, key), jax.random.key(0))
     params = checkpoints.restore_params(template, checkpoints.best_step())
     compiled = jax.jit(lambda params, inputs, lengths: apply_with(problem, params)(inputs, lengths))

@@ -154,6 +154,8 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
     from seqlab.report.attention import plot_attention
     from seqlab.report.confusion import plot_confusion
     from seqlab.report.distance import plot_run
+    from seqlab.report.forecast import plot_forecasts
+    from seqlab.report.piano_roll import plot_generated
     from seqlab.report.plots import plot_learning_curve
 
     plot_learning_curve(folder / "metrics.jsonl", folder / "plots" / "learning_curve.png", task.headline, summary)
@@ -166,7 +168,9 @@ def _print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: 
         return
     plot_run(summary, folder / "plots" / "accuracy_by_distance.png")
     plot_confusion(summary, folder / "plots" / "confusion_matrix.png")
+    plot_forecasts(folder / "predictions" / "forecasts.json", folder / "plots")
     plot_attention(folder / "predictions" / "attention.json", folder / "plots")
+    plot_generated(folder / "predictions" / "generated.json", folder / "plots")
     sample = task.show(fitted.best_params, jax.random.key(0))
     (folder / "predictions").mkdir(exist_ok=True)
     (folder / "predictions" / "sample.txt").write_text(sample, encoding="utf-8")

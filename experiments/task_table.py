@@ -12,8 +12,11 @@ from absl import flags
 
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.labelled import load_labelled
+from seqlab.data.labelled_features import load_labelled_features
 from seqlab.data.parallel import load_parallel
 from seqlab.data.registry import load_text
+from seqlab.data.rolls import load_rolls
+from seqlab.data.series import load_series
 from seqlab.data.tagged import load_tagged
 
 if TYPE_CHECKING:
@@ -136,6 +139,28 @@ def _classification_predictors(
     return classification_predictors(run, folder, checkpoints, asked)
 
 
+def _load_features(values: flags.FlagValues) -> Any:
+    options = {"data_dir": values.data_dir, "fractions": _fractions(values)}
+    return load_labelled_features(values.task, values.dataset, **options)
+
+
+def _make_features(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import feature_config
+    from experiments.predict_features import make_dna_task
+    from seqlab.tasks.feature_classification import make_task
+
+    make = make_dna_task if values.task == "dna" else make_task
+    return make(feature_config(values), data)
+
+
+def _feature_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_features import feature_predictors
+
+    return feature_predictors(run, folder, checkpoints, asked)
+
+
 def _load_parallel(values: flags.FlagValues) -> Any:
     options = {"languages": values.languages, "max_length": values.max_length}
     return load_parallel(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
@@ -156,14 +181,79 @@ def _translation_predictors(
     return translation_predictors(run, folder, checkpoints, asked)
 
 
+def _load_rolls(values: flags.FlagValues) -> Any:
+    options = {"frames_per_beat": values.frames_per_beat}
+    return load_rolls(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
+
+
+def _make_music(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import music_config
+    from seqlab.tasks.music import make_task
+
+    return make_task(music_config(values), data)
+
+
+def _music_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_music import music_predictors
+
+    return music_predictors(run, folder, checkpoints, asked)
+
+
+_FEATURES = TaskEntry(_load_features, _make_features, _feature_predictors)
+
+
+def _load_series(values: flags.FlagValues) -> Any:
+    options = {"columns": values.target_columns, "gaps": values.gaps == "mask"}
+    return load_series(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
+
+
+def _make_forecasting(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import forecasting_config
+    from seqlab.tasks.forecasting import make_task
+
+    return make_task(forecasting_config(values), data)
+
+
+def _forecasting_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_forecasting import forecasting_predictors
+
+    return forecasting_predictors(run, folder, checkpoints, asked)
+
+
+def _make_filtering(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import filtering_config
+    from seqlab.tasks.filtering import make_task
+
+    del data
+    return make_task(filtering_config(values))
+
+
+def _filtering_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
+) -> Mapping[str, "Predictor"]:
+    from experiments.predict_filtering import filtering_predictors
+
+    return filtering_predictors(run, folder, checkpoints, asked)
+
+
 _SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _sequence_predictors)
 
 TASKS: dict[str, TaskEntry] = {
+    "dna": _FEATURES,
     "language_model": TaskEntry(_load_text, _make_language_model, _language_model_predictors),
+    "activity": _FEATURES,
     "adding": _SEQUENCES,
     "agreement": _SEQUENCES,
     "classification": TaskEntry(_load_labelled, _make_classification, _classification_predictors),
     "copy_memory": _SEQUENCES,
+    "filtering": TaskEntry(_no_data, _make_filtering, _filtering_predictors),
+    "forecasting": TaskEntry(_load_series, _make_forecasting, _forecasting_predictors),
+    "music": TaskEntry(_load_rolls, _make_music, _music_predictors),
+    "pixels": _FEATURES,
     "tagging": TaskEntry(_load_tagged, _make_tagging, _tagging_predictors),
     "temporal_order": _SEQUENCES,
     "translation": TaskEntry(_load_parallel, _make_translation, _translation_predictors),

@@ -24,6 +24,7 @@ from seqlab.data.loaders.parallel_text import read_line_pairs
 from seqlab.data.loaders.tatoeba import read_tatoeba
 from seqlab.data.loaders.text import read_text, read_zipped_text
 from seqlab.data.registered_features import FEATURE_DATASETS
+from seqlab.data.registered_rolls import ROLL_DATASETS
 from seqlab.data.splits import split_by_position
 from seqlab.data.synthetic.commands import commands_splits
 from seqlab.data.synthetic.named_entities import named_entity_splits
@@ -242,6 +243,7 @@ _WIKITEXT2 = (
 
 DATASETS = {
     **FEATURE_DATASETS,
+    **ROLL_DATASETS,
     "named_entities": Dataset(
         format="conll",
         description="generated sentences whose words are persons, places or things by their context alone",
@@ -349,7 +351,7 @@ DATASETS = {
     ),
     "airline_passengers": Dataset(
         format="series",
-        description="monthly passengers of airlines from 1949 to 1960, in thousands (Box and Jenkins, 1976); 144 months",
+        description="monthly passengers of airlines in thousands, 1949 to 1960 (Box and Jenkins, 1976); 144 months",
         licence="none stated",
         split="the last 48 months test, the 14 before them validate",
         files={

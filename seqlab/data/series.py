@@ -14,7 +14,7 @@ import numpy as np
 
 from seqlab.core.errors import DataError, SeqlabError, unknown_name
 from seqlab.data.files import locate, sha256_of
-from seqlab.data.loaders.dated_csv import Series, read_dated_csv
+from seqlab.data.loaders.dated_csv import Series, Width, read_dated_csv
 from seqlab.data.registry import DATASETS, DEFAULT_FRACTIONS, Fractions
 
 __all__ = ["BUILTIN_SERIES", "Scaling", "Series", "SeriesSplits", "load_series"]
@@ -50,11 +50,13 @@ class Scaling(NamedTuple):
         columns: the names of the C columns.
         mean: [C], of the training part.
         deviation: [C], its standard deviation.
+        width: from one row to the next, which a prediction's rows need to have too.
     """
 
     columns: tuple[str, ...]
     mean: np.ndarray
     deviation: np.ndarray
+    width: Width
 
     @classmethod
     def of(cls, train: Series) -> "Scaling":
@@ -71,7 +73,7 @@ class Scaling(NamedTuple):
                     f"{train.source}: expected numbers that vary in column '{name}' of the training part; found "
                     f"{found}. Leave it out with --target_columns."
                 )
-        return cls(train.columns, np.nanmean(train.values, axis=0), np.nanstd(train.values, axis=0))
+        return cls(train.columns, np.nanmean(train.values, axis=0), np.nanstd(train.values, axis=0), train.width)
 
     def scale(self, values: np.ndarray) -> np.ndarray:
         """Values [..., C] in units of the series as scaled ones."""
@@ -83,7 +85,8 @@ class Scaling(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Writes the scaling as JSON."""
-        content = {"columns": self.columns, "mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+        numbers = {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+        content = {"columns": self.columns, **numbers, "width": self.width._asdict()}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -95,7 +98,8 @@ class Scaling(NamedTuple):
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(tuple(content["columns"]), np.array(content["mean"]), np.array(content["deviation"]))
+            mean, deviation = (np.array(content[name], np.float64) for name in ("mean", "deviation"))
+            return cls(tuple(content["columns"]), mean, deviation, Width(**content["width"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SeqlabError(f"{path}: expected the scaling of a run; {error}.") from error
 
@@ -138,7 +142,8 @@ def load_series(
         raise unknown_name("dataset", name, [*known, "builtin", "csv:PATH"])
     entry = DATASETS[name]
     paths = {file: locate(name, file, remote, data_dir) for file, remote in entry.files.items()}
-    parts = [_with_columns(part, columns) for part in entry.read(paths, fractions)]
+    train, validation, test = (_with_columns(part, columns) for part in entry.read(paths, fractions))
+    parts = (train, validation, test)
     checksums = {file: remote.sha256 for file, remote in entry.files.items()} or {name: _sha256_of(parts)}
     return SeriesSplits(*parts, checksums, entry.description, entry.licence)
 

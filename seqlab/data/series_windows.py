@@ -1,9 +1,9 @@
 """Windows of a series: ``lookback`` rows to read, and the ``horizon`` rows after them to forecast.
 
 A window belongs to the part that the rows to forecast lie in. Those rows never cross into another part, while the rows
-to read may reach back into the part before, as they would have been known at the time. In training every window comes
-once an epoch, shuffled by (seed, epoch); held-out windows come in order, and the last batch is filled up with *fillers*,
-windows of length 0 that no loss or metric may count.
+to read may reach back into the part before, as they would have been known at the time. In training the windows are
+shuffled by (seed, epoch), and those that fill no batch wait for another epoch; held-out windows come in order, and the
+last batch is filled up with *fillers*, windows of length 0 that no loss or metric may count.
 
 With gaps the inputs are three blocks side by side [.., 3C], as in Che et al. (2018): the value that was last seen (0,
 the mean, where none was), whether it was seen at this very step, and the steps since then. A missing target is nan.
@@ -23,16 +23,16 @@ from seqlab.data.series import Scaling, SeriesSplits
 
 
 def with_gaps(values: np.ndarray) -> np.ndarray:
-    """Values [N, C] with nan at gaps as [N, 3C]: last seen, seen now, steps since.
+    """Values [..., N, C] with nan at gaps as [..., N, 3C]: last seen, seen now, steps since.
 
     >>> with_gaps(np.array([[np.nan], [5.0], [np.nan]])).tolist()
     [[0.0, 0.0, 1.0], [5.0, 1.0, 0.0], [5.0, 0.0, 1.0]]
     """
     seen = np.isfinite(values)
-    steps = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=0)
-    filled = np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=0), 0.0)
-    return np.concatenate([filled, seen, steps - last], axis=1)
+    steps = np.arange(values.shape[-2])[:, None]
+    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=-2)
+    filled = np.where(last >= 0, np.take_along_axis(values, np.maximum(last, 0), axis=-2), 0.0)
+    return np.concatenate([filled, seen, steps - last], axis=-1)
 
 
 class WindowBatches:
@@ -90,6 +90,11 @@ class WindowBatches:
         self._seed, self._training = seed, training
         self._last_epoch, self._last_order = -1, self.starts
 
+    def sample(self, most: int) -> Batch:
+        """All windows in order, or ``most`` of them at even distances where there are more."""
+        step = -(-self.starts.size // most)
+        return self.windows(self.starts[::step])
+
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over all epochs; ``rows`` are the first rows to forecast.
 
@@ -104,13 +109,14 @@ class WindowBatches:
             self._last_epoch, self._last_order = epoch, rng.permutation(self.starts)
         chosen = self._last_order[index * self.batch_size : (index + 1) * self.batch_size]
         if self._training:
-            return self._windows(chosen)
+            return self.windows(chosen)
         lengths = np.zeros(self.batch_size, np.int32)
         lengths[: len(chosen)] = len(self._read)
         fillers = np.full(self.batch_size - len(chosen), chosen[0])
-        return self._windows(np.concatenate([chosen, fillers]))._replace(lengths=lengths)
+        return self.windows(np.concatenate([chosen, fillers]))._replace(lengths=lengths)
 
-    def _windows(self, starts: np.ndarray) -> Batch:
+    def windows(self, starts: np.ndarray) -> Batch:
+        """The windows whose first rows to forecast are ``starts``."""
         inputs = self._inputs[starts[:, None] + self._read]
         return Batch(inputs, self._targets[starts[:, None] + self._ahead], rows=starts.astype(np.int32))
 
@@ -119,14 +125,20 @@ class SeriesWindows(NamedTuple):
     """A series in windows, and what they were cut from.
 
     Attributes:
-        splits: the windows of each part.
-        scaled: the whole series [N, C], scaled, nan where it has gaps.
-        train_rows: how many of its rows are for training.
+        train: the windows of the training part.
+        validation: those of the validation part.
+        test: those of the test part.
+        scaled: the training rows [N, C], scaled, nan where they have gaps.
     """
 
-    splits: Splits
+    train: WindowBatches
+    validation: WindowBatches
+    test: WindowBatches
     scaled: np.ndarray
-    train_rows: int
+
+    def splits(self) -> Splits:
+        """The three parts as a task has them."""
+        return Splits(self.train, self.validation, self.test)
 
 
 def series_windows(
@@ -153,7 +165,7 @@ def series_windows(
     scaled = scaling.scale(np.concatenate([part.values for part in parts[:3]]))
     inputs = with_gaps(scaled) if gaps else scaled
     ends = np.cumsum([0, *(len(part.values) for part in parts[:3])]).tolist()
-    batches = [
+    train, validation, test = (
         WindowBatches(
             inputs,
             scaled,
@@ -166,5 +178,5 @@ def series_windows(
             training=place == 0,
         )
         for place in range(3)
-    ]
-    return SeriesWindows(Splits(*batches), scaled, ends[1])
+    )
+    return SeriesWindows(train, validation, test, scaled[: ends[1]])

@@ -12,9 +12,10 @@ The product of a step is computed by tiles of 16 hidden units with all their gat
 nearest cache until the cell has made the state of them. Gates that the derivative needs replace the projected inputs
 where they lie, and their gradients replace the gates.
 
-The loops are in ``native.cc``, which is compiled at first use, by the C++ compiler that ``CXX`` names or else ``c++``,
-``g++`` or ``clang++``, for the processor that it runs on, and kept in ``$XDG_CACHE_HOME/seqlab`` (``~/.cache/seqlab``).
-Sums of products are in another order than XLA's; the number of threads changes nothing, to the bit.
+The loops are in ``native.cc`` and its headers. They are compiled at first use, by the C++ compiler that ``CXX`` names
+or else ``c++``, ``g++`` or ``clang++``, for the processor that it runs on, and kept in ``$XDG_CACHE_HOME/seqlab``
+(``~/.cache/seqlab``). Sums of products are in another order than XLA's; the number of threads changes nothing, to the
+bit.
 
 For ``LSTMCell``, ``GRUCell`` and ``VanillaCell`` with tanh, in float32. Padding, resets and learned states are as with
 every engine; a mask on the state is refused. Tangents (``jvp``) are those of a scan. A derivative of the derivative is
@@ -49,6 +50,7 @@ from seqlab.core.precision import dot, rows
 from seqlab.engines.base import Controls, Unrollable, Unrolled, controlled_step
 
 SOURCE = Path(__file__).with_suffix(".cc")
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("native_cells.h", "native_product.h"))
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-shared", "-fPIC", "-w")
 
@@ -104,7 +106,8 @@ def library() -> Path:
         SeqlabError: where there is no compiler, it fails, or the cache cannot be written to.
     """
     command = [*require_compiler(), *FLAGS, f"-I{jax.ffi.include_dir()}"]
-    made_of = SOURCE.read_bytes(), shlex.join(command).encode(), version("jaxlib").encode(), _processor()
+    sources = (path.read_bytes() for path in (SOURCE, *HEADERS))
+    made_of = *sources, shlex.join(command).encode(), version("jaxlib").encode(), _processor()
     name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:32]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqlab"
     path = folder / f"native-{name}.so"
@@ -129,7 +132,7 @@ def _compile(command: list[str]) -> None:
     if result.returncode != 0:
         raise SeqlabError(
             f"engine 'native' could not be compiled: {shlex.join(command)} returned {result.returncode} and said "
-            f"{result.stderr.strip()[:500]!r}. Name another compiler in the environment variable CXX (GCC 10 or Clang "
+            f"{result.stderr.strip()[:500]!r}. Name another compiler in the environment variable CXX (GCC 11 or Clang "
             "12, or later), or take engine='fused'."
         )
 

@@ -12,7 +12,7 @@ different numbers of notes, nobody can say which voice moved where, and the move
 """
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def rules_kept(rolls: Sequence[np.ndarray]) -> dict[str, float]:
         sizes = np.array([len(frame) for frame in frames])
         counts["voices"] += np.bincount(sizes).max(), len(frames)
         counts["consonant"] += sum(map(_consonant, frames)), len(frames)
-        moves = [pair for pair in zip(frames, frames[1:], strict=False)]
+        moves = list(pairwise(frames))
         counts["no_parallels"] += sum(_no_parallels(*move) for move in moves), len(moves)
         counts["small_steps"] += sum(_small_steps(*move) for move in moves), len(moves)
     return {name: float(kept / asked) if asked else 0.0 for name, (kept, asked) in counts.items()}

@@ -33,6 +33,11 @@ def fit_naive_bayes(
     return NaiveBayes(np.log(priors), np.log(counts / counts.sum(axis=1, keepdims=True)))
 
 
+def label_ratios(model: NaiveBayes) -> np.ndarray:
+    """How much more often each class has a word than classes do on average, log P(w | c) - mean over c [words, V]."""
+    return (model.log_likelihoods - model.log_likelihoods.mean(axis=0)).T
+
+
 def log_probabilities(model: NaiveBayes, texts: Sequence[np.ndarray]) -> np.ndarray:
     """The log of P(c | text) [N, V].
 

@@ -36,7 +36,8 @@ class Ridge(NamedTuple):
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """Forecasts [N, U, C] from values [N, T, C]."""
         last = inputs[:, -1:]
-        return last + np.einsum("ntc,ctu->nuc", inputs - last, self.weights, optimize=True) + self.bias.T
+        changes = np.ascontiguousarray((inputs - last).transpose(2, 0, 1)) @ self.weights  # [C, N, U]
+        return last + changes.transpose(1, 2, 0) + self.bias.T
 
 
 def fit_ridge(
@@ -73,7 +74,7 @@ def fit_ridge(
     return best
 
 
-def _normal_equations(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
+def _normal_equations(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """X'X, X'Y and the means of both, of one column [N, T] and [N, U]."""
     whole = np.isfinite(targets).all(axis=1)
     last = inputs[whole, -1:]

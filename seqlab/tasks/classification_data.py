@@ -44,16 +44,11 @@ class TextReader:
     @classmethod
     def load(cls, folder: Path, tokens: str, max_length: int) -> "TextReader":
         """The reader of a run, from its folder."""
-        path = folder / LABELS_FILE
-        try:
-            labels = json.loads(path.read_bytes())["labels"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DataError(f'{path}: expected {{"labels": [...]}}, as the run wrote it; {error}.') from error
-        return cls(Vocabulary.load(folder / VOCABULARY_FILE), tuple(labels), tokens, max_length)
+        return cls(Vocabulary.load(folder / VOCABULARY_FILE), load_labels(folder), tokens, max_length)
 
     def artifacts(self) -> Mapping[str, Callable[[Path], None]]:
         """What `load` reads, by file name."""
-        return {VOCABULARY_FILE: self.vocabulary.save, LABELS_FILE: partial(_save_labels, self.labels)}
+        return {VOCABULARY_FILE: self.vocabulary.save, LABELS_FILE: partial(save_labels, self.labels)}
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text that are read."""
@@ -73,7 +68,17 @@ class TextReader:
         return Batch(inputs, self.classes(texts), lengths=np.array([len(ids) for ids in inputs], np.int32))
 
 
-def _save_labels(labels: Sequence[str], path: Path) -> None:
+def load_labels(folder: Path) -> tuple[str, ...]:
+    """The labels of a run, from its folder."""
+    path = folder / LABELS_FILE
+    try:
+        return tuple(json.loads(path.read_bytes())["labels"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f'{path}: expected {{"labels": [...]}}, as the run wrote it; {error}.') from error
+
+
+def save_labels(labels: Sequence[str], path: Path) -> None:
+    """Writes what `load_labels` reads."""
     path.write_text(json.dumps({"labels": list(labels)}, indent=0) + "\n", encoding="utf-8")
 
 

@@ -1,9 +1,10 @@
 """What a trained classifier of texts says of them, and how that is written down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +21,11 @@ from seqlab.tasks.classification_scores import called
 
 SHORTEST_PADDED = 8
 
-# Token ids [B, T] and lengths [B] -> ``Classified``.
+# Token ids [B, T] or vectors [B, T, F], and lengths [B] -> ``Classified``.
 Apply = Callable[[Array, Array], Any]
 
 
-def apply_with(model: TextClassifier, params: Params) -> Apply:
+def apply_with(model: nn.Module, params: Params) -> Apply:
     """The model with these params, without dropout."""
     return lambda inputs, lengths: model.apply({"params": params}, inputs, lengths=lengths)
 
@@ -76,14 +77,13 @@ def classify(
 
 
 def write_predictions(
-    path: Path, texts: Sequence[LabelledText], found: np.ndarray, labels: Sequence[str], threshold: float | None
+    path: Path, rows: Sequence[Mapping[str, Any]], found: np.ndarray, labels: Sequence[str], threshold: float | None
 ) -> None:
-    """Writes text, label, predicted label and probabilities of each row, one JSON object a line."""
+    """Writes what is said of each row, predicted label and probabilities, one JSON object a line."""
     with open(path, "w", encoding="utf-8") as file:
-        for row, probabilities, index in zip(texts, found, called(found, threshold).tolist(), strict=True):
+        for row, probabilities, index in zip(rows, found, called(found, threshold).tolist(), strict=True):
             answer = {
-                "text": row.text,
-                "label": row.label,
+                **row,
                 "predicted": labels[index],
                 "probabilities": dict(zip(labels, probabilities.tolist(), strict=True)),
             }

@@ -9,6 +9,7 @@ import numpy as np
 from seqlab.data.batch import Batch
 from seqlab.metrics.accumulate import compute
 from seqlab.metrics.classification import best_threshold, class_ratios, confusion_matrix, with_macro_f1
+from seqlab.metrics.ranking import matthews, ranking_scores
 from seqlab.models.naive_bayes import fit_naive_bayes, log_probabilities
 from seqlab.tasks.classification_data import TextReader
 
@@ -62,15 +63,18 @@ def final_scores(
         threshold: of the second label's probability, where there are two.
 
     Returns:
-        By split ``confusion`` (labels, and counts [target][predicted]); with a threshold that too, and the scores at it
-        with names that end in ``_at_threshold``.
+        By split ``confusion`` (labels, and counts [target][predicted]), ``auroc``, ``auprc`` and ``mcc``; with a
+        threshold that too, and the scores at it with names that end in ``_at_threshold``.
     """
     scores: dict[str, dict[str, Any]] = {}
     for split, probabilities in held_out.items():
         counts = confusion_matrix(jnp.asarray(called(probabilities, None)), jnp.asarray(targets[split]), len(labels))
         scores[split] = {"confusion": {"labels": list(labels), "counts": np.asarray(counts, int).tolist()}}
+        scores[split] |= ranking_scores(probabilities, targets[split])
+        scores[split]["mcc"] = matthews(called(probabilities, None), targets[split], len(labels))
         if threshold is not None:
             at = classified_scores(called(probabilities, threshold), targets[split], labels)
+            at["mcc"] = matthews(called(probabilities, threshold), targets[split], len(labels))
             named = {f"{name}_at_threshold": value for name, value in at.items()}
             scores[split] |= {"threshold": threshold, **named}
     return scores
@@ -80,16 +84,31 @@ def baselines(rows: Mapping[str, Batch], reader: TextReader) -> dict[str, dict[s
     """Scores of the training split's most frequent class for all, and of multinomial naive Bayes over bags of words."""
     train, num_classes = rows["train"], len(reader.labels)
     bayes = fit_naive_bayes(train.inputs, train.targets, reader.vocabulary.size, num_classes)
-    shares = np.bincount(train.targets, minlength=num_classes) / len(train.targets)
-    found: dict[str, dict[str, Any]] = {"majority": {}, "naive Bayes": {}}
-    for split in ("validation", "test"):
-        targets = rows[split].targets
-        by_model = {
-            "majority": np.tile(np.log(shares), (len(targets), 1)),
-            "naive Bayes": log_probabilities(bayes, rows[split].inputs),
+    found = {split: log_probabilities(bayes, rows[split].inputs) for split in ("validation", "test")}
+    targets = {split: batch.targets for split, batch in rows.items()}
+    return majority_baseline(targets, reader.labels) | baseline_scores("naive Bayes", found, targets, reader.labels)
+
+
+def majority_baseline(targets: Mapping[str, np.ndarray], labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Scores of the training split's most frequent class for all, with the classes' shares as probabilities."""
+    shares = np.bincount(targets["train"], minlength=len(labels)) / len(targets["train"])
+    found = {split: np.tile(np.log(shares), (len(targets[split]), 1)) for split in ("validation", "test")}
+    return baseline_scores("majority", found, targets, labels)
+
+
+def baseline_scores(
+    name: str, found: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray], labels: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The scores of a model, by its name and by split, from the logarithms of its probabilities [N, V]."""
+    scores = {}
+    for split, log_probability in found.items():
+        right = targets[split]
+        nats = -log_probability[np.arange(len(right)), right].mean()
+        predicted = log_probability.argmax(axis=1)
+        scores[split] = {
+            "loss": float(nats),
+            **classified_scores(predicted, right, labels),
+            **ranking_scores(np.exp(log_probability), right),
+            "mcc": matthews(predicted, right, len(labels)),
         }
-        for name, log_probability in by_model.items():
-            nats = -log_probability[np.arange(len(targets)), targets].mean()
-            scores = classified_scores(log_probability.argmax(axis=1), targets, reader.labels)
-            found[name][split] = {"loss": float(nats), **scores}
-    return found
+    return {name: scores}

@@ -1,45 +1,43 @@
 """Classification of texts: one label for a whole text, such as the sentiment of a sentence.
 
-Loss: cross entropy over the classes, with a weight for each class and label smoothing as options. There is no binary
-cross entropy apart: with two classes the softmax over two logits is the sigmoid of their difference, so it is this very
-loss. Scores: accuracy; precision, recall, specificity and F1 of each class, and their mean F1.
+The loss and the scores are those of every classifier: `seqlab.tasks.classifier`.
 
 A text is read up to ``max_length`` tokens, from its beginning.
+
+With ``label_ratios`` the first features of a word's embedding start as what naive Bayes knows of it, log P(w | c)
+less its mean over the classes, and are trained like the others: where texts are few, a head start (Wang and Manning,
+2012; Li et al., 2016).
+
+References:
+    Wang and Manning, Baselines and bigrams: simple, good sentiment and topic classification, 2012; Li et al., Weighted
+    neural bag-of-n-grams model: new baselines for text classification, 2016.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqlab.core.array_types import Array, Key, Params
-from seqlab.core.errors import unknown_name
+from seqlab.core.array_types import Key, Params
+from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.keys import for_purpose
-from seqlab.data.batch import Batch, Splits
+from seqlab.data.batch import Batch
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.labelled import LabelledSplits
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.layers.config import RecurrentConfig
-from seqlab.losses import WeightedSum, softmax_cross_entropy
-from seqlab.metrics import Mean, accuracy
-from seqlab.metrics.accumulate import Metrics
-from seqlab.metrics.classification import class_ratios, confusion_matrix, with_macro_f1
+from seqlab.models.naive_bayes import fit_naive_bayes, label_ratios
 from seqlab.models.text_classifier import TextClassifier
-from seqlab.tasks.base import Compile, Hyper, Loss, Task
+from seqlab.tasks.base import Task
 from seqlab.tasks.classification_data import TextReader, class_weights
-from seqlab.tasks.classification_prediction import apply_with, predict_split, shown, write_predictions
-from seqlab.tasks.classification_scores import baselines, choose_threshold, final_scores
-from seqlab.tasks.decision import save_decision
+from seqlab.tasks.classification_prediction import shown
+from seqlab.tasks.classification_scores import baselines
+from seqlab.tasks.classifier import Classifier, classification_task
 
 NUM_SHOWN = 5
-
-# Logits [B, V], batch, label smoothing -> (weighted sum, weight).
-CrossEntropy = Callable[[Array, Batch, Any], WeightedSum]
+# Of a ratio in the embedding, so that it stands out among features of standard deviation 0.1.
+RATIO_SCALE = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class ClassificationConfig:
         pooling: a name in ``seqlab.layers.pooling.POOLINGS``.
         class_weights: ``none``, ``balanced``, or a number for each label in their order, with commas between them.
         word_dropout_rate: share of the tokens that training reads as unknown.
+        label_ratios: whether the embedding starts with naive Bayes' ratios.
         batch_size: texts of a training batch.
         eval_batch_size: texts of a batch in evaluation.
         seed: of the order of training.
@@ -68,6 +67,7 @@ class ClassificationConfig:
     pooling: str = "last"
     class_weights: str = "none"
     word_dropout_rate: float = 0.0
+    label_ratios: bool = False
     batch_size: int = 32
     eval_batch_size: int = 32
     seed: int = 0
@@ -99,99 +99,45 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
     """
     if config.tokens not in TOKENIZERS:
         raise unknown_name("tokens", config.tokens, TOKENIZERS)
+    if config.label_ratios and config.embedding_size < len({row.label for row in texts.train}):
+        raise SeqlabError(f"label_ratios need a feature for each label; got an embedding of {config.embedding_size}.")
     reader = TextReader.build(texts.train, config.tokens, config.min_count, config.max_length)
     rows = {name: reader.rows(getattr(texts, name)) for name in ("train", "validation", "test")}
     counts = np.bincount(rows["train"].targets, minlength=len(reader.labels))
-    cross_entropy = _cross_entropy(class_weights(config.class_weights, counts, reader.labels))
     model = make_model(config, reader)
     jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))  # Says what is wrong in the config.
     sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
     splits = bucketed_splits(rows["train"], rows["validation"], rows["test"], **sizes, seed=config.seed)
 
-    def scores(means: dict[str, float]) -> dict[str, float]:
-        # Of training batches there is accuracy alone.
-        return with_macro_f1(means, reader.labels) if f"f1_{reader.labels[0]}" in means else means
+    def init(key: Key) -> Params:
+        params = init_params(model, key)
+        return _with_ratios(params, rows["train"], len(reader.labels)) if config.label_ratios else params
 
-    return Task(
+    held_out = {
+        name: [{"text": row.text, "label": row.label} for row in getattr(texts, name)]
+        for name in ("validation", "test")
+    }
+    classifier = Classifier(
         name="classification",
-        splits=splits,
-        init=lambda key: init_params(model, key),
-        initial_carry=lambda batch_size: (),
-        loss=_training_loss(model, cross_entropy),
-        evaluate=_evaluation(model, reader, cross_entropy),
+        model=model,
+        init=init,
+        labels=reader.labels,
+        class_weights=class_weights(config.class_weights, counts, reader.labels),
+    )
+    return classification_task(
+        classifier,
+        splits,
+        held_out,
         batch_sizes={"train": config.batch_size, "validation": config.eval_batch_size, "test": config.eval_batch_size},
-        scores=scores,
         baselines=lambda: baselines(rows, reader),
         artifacts=reader.artifacts(),
         show=lambda params, key: shown(model, reader, params, texts.validation[:NUM_SHOWN]),
-        headline="accuracy",
-        unit="sequences",
-        finish=_finish(model, reader, splits, texts),
     )
 
 
-def _cross_entropy(weights: np.ndarray | None) -> CrossEntropy:
-    """The cross entropy of a batch, with these weights of the classes [V]; fillers count for nothing."""
-
-    def cross_entropy(logits: Array, batch: Batch, label_smoothing: Any) -> WeightedSum:
-        of_classes = None if weights is None else jnp.asarray(weights)
-        return softmax_cross_entropy(logits, batch.targets, batch.lengths > 0, label_smoothing, of_classes)
-
-    return cross_entropy
-
-
-def _training_loss(model: TextClassifier, cross_entropy: CrossEntropy) -> Callable[..., Loss]:
-    """The task's ``loss``."""
-    model_apply: Callable[..., Any] = model.apply
-
-    def loss(params: Params, carry: Any, batch: Batch, key: Key, hyper: Hyper) -> Loss:
-        batch = jax.tree.map(jnp.asarray, batch)
-        rngs = {"dropout": for_purpose(key, "dropout")}
-        options: dict[str, Any] = {"lengths": batch.lengths, "rngs": rngs, **hyper.drop_rates()}
-        logits = model_apply({"params": params}, batch.inputs, **options).logits
-        total, weight = cross_entropy(logits, batch, hyper.label_smoothing)
-        right = accuracy(logits, batch.targets, batch.lengths > 0)
-        return Loss(total, weight, carry, {"loss": Mean(total, weight), "accuracy": right})
-
-    return loss
-
-
-def _evaluation(
-    model: TextClassifier, reader: TextReader, cross_entropy: CrossEntropy
-) -> Callable[..., tuple[Metrics, Any]]:
-    """The task's ``evaluate``."""
-
-    def evaluate(params: Params, carry: Any, batch: Batch) -> tuple[Metrics, Any]:
-        batch = jax.tree.map(jnp.asarray, batch)
-        logits = apply_with(model, params)(batch.inputs, batch.lengths).logits
-        exists = batch.lengths > 0
-        confusion = confusion_matrix(logits.argmax(axis=-1), batch.targets, len(reader.labels), exists)
-        metrics = {
-            "loss": Mean(*cross_entropy(logits, batch, 0.0)),
-            "accuracy": accuracy(logits, batch.targets, exists),
-            **class_ratios(confusion, reader.labels),
-        }
-        return metrics, carry
-
-    return evaluate
-
-
-def _finish(
-    model: TextClassifier, reader: TextReader, splits: Splits, texts: LabelledSplits
-) -> Callable[[Params, Path, Compile], dict[str, dict[str, Any]]]:
-    """The task's ``finish``: for two classes it chooses the threshold; it writes the classes that are called at it."""
-    held_out = {"validation": texts.validation, "test": texts.test}
-    targets = {name: reader.classes(split) for name, split in held_out.items()}
-
-    def finish(params: Params, folder: Path, compiler: Compile) -> dict[str, dict[str, Any]]:
-        compiled = compiler(lambda params, *arrays: apply_with(model, params)(*arrays))
-        apply = partial(compiled, jax.tree.map(jnp.asarray, params))  # The best params are kept on the host.
-        found = {name: predict_split(apply, getattr(splits, name)) for name in held_out}
-        threshold = choose_threshold(found["validation"], targets["validation"])
-        if threshold is not None:
-            save_decision(folder, "threshold", threshold)
-        for name, split in held_out.items():
-            write_predictions(folder / "predictions" / f"{name}.jsonl", split, found[name], reader.labels, threshold)
-        return final_scores(found, targets, reader.labels, threshold)
-
-    return finish
+def _with_ratios(params: Params, train: Batch, num_classes: int) -> Params:
+    """The params with naive Bayes' ratios as the first features of the embedding, one for each class."""
+    embedding = params["embedding"]["embedding"]
+    ratios = label_ratios(fit_naive_bayes(train.inputs, train.targets, len(embedding), num_classes))
+    started = embedding.at[:, :num_classes].set(RATIO_SCALE * jnp.asarray(ratios, embedding.dtype))
+    return {**params, "embedding": {**params["embedding"], "embedding": started}}

@@ -71,7 +71,9 @@ def test_wikitext2_is_read_from_its_archive(publish, tmp_path):
     assert splits[:3] == tuple(members.values())
 
 
-@pytest.mark.parametrize("content", [b"no archive", zipped({"wikitext-2/wiki.train.tokens": "a"})])
+@pytest.mark.parametrize(
+    "content", [b"no archive", zipped({"wikitext-2/wiki.train.tokens": "a"})], ids=["no archive", "one member"]
+)
 def test_an_archive_that_lacks_a_split_is_named(publish, tmp_path, content):
     publish("wikitext2", {"wikitext-2-v1.zip": content})
     with pytest.raises(DataError, match=r"wikitext-2-v1\.zip: expected a zip archive with wikitext-2/wiki\."):

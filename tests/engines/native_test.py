@@ -189,7 +189,7 @@ def test_what_was_compiled_is_used_again_and_lies_alone_in_the_cache(quick_compi
     assert list((quick_compiler / "cache" / "seqlab").iterdir()) == [first]
 
 
-def test_another_source_compiler_or_processor_is_compiled_anew(quick_compiler, monkeypatch):
+def test_another_source_header_compiler_or_processor_is_compiled_anew(quick_compiler, monkeypatch):
     paths = [native.library()]
     monkeypatch.setattr(native, "_processor", lambda: b"another")
     paths.append(native.library())
@@ -197,9 +197,11 @@ def test_another_source_compiler_or_processor_is_compiled_anew(quick_compiler, m
     other.write_text("int x;")
     monkeypatch.setattr(native, "SOURCE", other)
     paths.append(native.library())
+    monkeypatch.setattr(native, "HEADERS", (other,))
+    paths.append(native.library())
     monkeypatch.setenv("CXX", os.environ["CXX"] + " -v")
     paths.append(native.library())
-    assert len(set(paths)) == 4
+    assert len(set(paths)) == 5
 
 
 def test_without_a_compiler_the_engine_does_not_run_and_says_what_to_install(monkeypatch):

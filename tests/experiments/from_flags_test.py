@@ -14,6 +14,10 @@ from seqlab.train import TrainConfig
 from tests.experiments.launching import OTHER_VALUES, unparse_all
 
 STEPS_PER_EPOCH = 7
+# Those of a language model are looked at more closely.
+TASKS = ["sequence", "tagging", "classification", "feature", "translation", "music", "forecasting", "filtering"]
+# What says which data are read, beside the arguments that the loader of texts is given.
+READ_BY_LOADERS = ["keep_share", "languages", "target_columns"]
 
 
 @pytest.fixture
@@ -28,11 +32,9 @@ def configure(monkeypatch):
         values = flags.FLAGS
         return {
             "data": task_table.task_entry("language_model").load(values),
+            "read": [values[name].value for name in READ_BY_LOADERS],
             "model": from_flags.language_model_config(values),
-            "sequences": from_flags.sequence_config(values),
-            "tagging": from_flags.tagging_config(values),
-            "classification": from_flags.classification_config(values),
-            "labelled": values.keep_share,
+            "tasks": [getattr(from_flags, f"{task}_config")(values) for task in TASKS],
             "hyper": from_flags.hyper(values),
             "optimizer": from_flags.optimizer_config(values),
             "train": from_flags.train_config(values, task),  # pyright: ignore[reportArgumentType]
@@ -56,9 +58,8 @@ def test_every_flag_reaches_the_field_of_its_name(configure):
     given = configure(*(f"--{name}={value}" for name, value in OTHER_VALUES.items()))
     model, optimizer = given["model"], given["optimizer"]
     fields = {
-        **dataclasses.asdict(given["sequences"]),
-        **dataclasses.asdict(given["tagging"]),
-        **dataclasses.asdict(given["classification"]),
+        **{name: value for config in given["tasks"] for name, value in dataclasses.asdict(config).items()},
+        **dataclasses.asdict(given["tasks"][TASKS.index("feature")].convolution),
         **dataclasses.asdict(model.recurrent),
         **{field.name: getattr(model, field.name) for field in dataclasses.fields(LanguageModelConfig)},
         **given["hyper"]._asdict(),
@@ -67,7 +68,7 @@ def test_every_flag_reaches_the_field_of_its_name(configure):
         **dataclasses.asdict(given["train"]),
     }
     renamed = {"optimizer": optimizer.name, "schedule": optimizer.schedule.name}
-    elsewhere = {"dataset", "data_dir", "splits", "num_epochs", "keep_share"}
+    elsewhere = {"dataset", "data_dir", "splits", "num_epochs", *READ_BY_LOADERS}
     for name in OTHER_VALUES.keys() - elsewhere:
         expected = flags.FLAGS[name].value
         assert renamed.get(name, fields.get(name)) == expected, name

@@ -188,3 +188,15 @@ def test_word_dropout_acts_in_training_alone():
 def test_wrong_names_are_refused_when_the_task_is_made(changes, say):
     with pytest.raises(SeqlabError, match=say):
         make_task(config_of(**changes), SPLITS)
+
+
+def test_an_embedding_may_start_with_what_naive_bayes_knows():
+    plain, started = (jax.jit(task_of(label_ratios=ratios).init)(jax.random.key(1)) for ratios in (False, True))
+    ratios = np.asarray(started["embedding"]["embedding"][:, :2])
+    # A text is "yes" where it has the word "good".
+    good = int(READER.vocabulary.encode(["good"])[0])
+    assert ratios[:, READER.labels.index("yes")].argmax() == good
+    np.testing.assert_allclose(ratios.sum(axis=1), 0, atol=1e-6)
+    np.testing.assert_array_equal(plain["embedding"]["embedding"][:, 2:], started["embedding"]["embedding"][:, 2:])
+    with pytest.raises(SeqlabError, match="a feature for each label"):
+        make_task(config_of(label_ratios=True, embedding_size=1), SPLITS)

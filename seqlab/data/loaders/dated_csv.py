@@ -192,7 +192,8 @@ def _width(dates: Sequence[datetime], lines: Sequence[int], source: str) -> Widt
             raise DataError(f"{source}:{line}: expected a date after {before}; found {found}.")
     months = np.array([12 * date.year + date.month for date in dates])
     same_day = len({(date.day, date.time()) for date in dates}) == 1
-    if same_day and np.diff(months).min() > 0 and (seconds % 86400 == 0).all() and not (seconds == seconds[0]).all():
+    # Days of the same number are months apart, though few of them may be as many seconds apart: July to September.
+    if same_day and np.diff(months).min() > 0:
         steps, unit = np.diff(months).astype(float), "months"
     else:
         steps, unit = seconds, "seconds"

@@ -178,7 +178,9 @@ def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
         DataError: no such file, or something in it that is no array of numbers or text.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, as numpy leaves a file that is no archive open.
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array, not an archive of named ones")
             return {name: archive[name] for name in archive.files}

@@ -91,7 +91,7 @@ def counterpoint_splits() -> Parts:
 
     >>> train, validation, test = counterpoint_splits()
     >>> len(train), len(validation), len(test), train[0].roll.shape
-    (240, 60, 100, (48, 88))
+    (240, 60, 100, (64, 88))
     """
     rng = np.random.default_rng(0)
     parts = []

@@ -31,14 +31,14 @@ def reverse_complement(sequence: str) -> str:
 def make_sequence(rng: np.random.Generator) -> LabelledFeatures:
     """Draws a sequence of 60 bases and its label."""
     label = LABELS[rng.integers(2)]
-    letters = rng.choice(list(BASES), LENGTH).tolist()
+    letters = list(_random_bases(rng, LENGTH))
     kind = "right" if label == "site" else ("turned", "near", "none")[rng.integers(3)]
     if kind != "none":
         first, second = (_changed(rng, motif) for motif in (FIRST, SECOND))
         if kind == "turned":
             first, second = second, first
         gap = int(rng.integers(*(NEAR if kind == "near" else RIGHT)))
-        planted = first + "".join(rng.choice(list(BASES), gap)) + second
+        planted = first + _random_bases(rng, gap) + second
         start = int(rng.integers(LENGTH - len(planted) + 1))
         letters[start : start + len(planted)] = planted
     text = "".join(letters)
@@ -58,6 +58,10 @@ def motif_splits() -> tuple[list[LabelledFeatures], list[LabelledFeatures], list
         for rng, size in zip(map(np.random.default_rng, range(3)), SIZES.values(), strict=True)
     )
     return train, validation, test
+
+
+def _random_bases(rng: np.random.Generator, number: int) -> str:
+    return "".join(BASES[index] for index in rng.integers(4, size=number).tolist())
 
 
 def _changed(rng: np.random.Generator, motif: str) -> str:

@@ -1,0 +1,54 @@
+"""What a trained forecaster can be asked, from flags: the rows after the last ones of a CSV file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from experiments.from_flags import forecasting_config
+from experiments.predict_text import Predictor
+from seqlab.core.errors import DataError
+from seqlab.data.loaders.dated_csv import check_length, parse_dated_csv
+from seqlab.data.series import Scaling
+from seqlab.data.series_windows import with_gaps
+from seqlab.tasks.forecasting import SCALING_FILE, in_units, init_params, make_model
+from seqlab.train import Checkpoints
+
+
+def forecasting_predictors(
+    run: flags.FlagValues, folder: Path, checkpoints: Checkpoints, asked: flags.FlagValues
+) -> Mapping[str, Predictor]:
+    """One mode, ``forecast``: the lines of a CSV file in, one answer for each row ahead."""
+    config = forecasting_config(run)
+    scaling = Scaling.load(folder / SCALING_FILE)
+    model = make_model(config, len(scaling.columns))
+    template = jax.eval_shape(lambda key: init_params(model, config.lookback, key), jax.random.key(0))
+    params = checkpoints.restore_params(template, checkpoints.best_step())
+    source = asked.input if asked.input not in ("", "-") else "standard input"
+
+    def forecast(lines: Sequence[str]) -> list[dict[str, Any]]:
+        gaps = config.gaps == "mask"
+        series = parse_dated_csv("\n".join(lines), source, scaling.columns, gaps=gaps)
+        if series.width != scaling.width:
+            raise DataError(f"{source}: expected rows {scaling.width} apart, as in training; found {series.width}.")
+        check_length(series, config.lookback, f"--lookback={config.lookback} of the run")
+        scaled = scaling.scale(series.values)
+        inputs = jnp.asarray((with_gaps(scaled) if gaps else scaled)[-config.lookback :], jnp.float32)
+        found: Any = jax.jit(model.apply)({"params": params}, inputs[None])
+        numbers = in_units(config, scaling, np.asarray(found[0]))
+        return [
+            {
+                "date": str(series.width.after(series.dates[-1], step + 1)),
+                **{
+                    column: {name: float(values[step, place]) for name, values in numbers.items()}
+                    for place, column in enumerate(scaling.columns)
+                },
+            }
+            for step in range(config.horizon)
+        ]
+
+    return {"forecast": forecast}

@@ -1,0 +1,158 @@
+"""Classification of sequences of vectors: one label for a recording, an image read pixel by pixel, or a piece of DNA.
+
+The tasks ``activity``, ``pixels`` and ``dna`` are this one; what differs is what their files hold. The loss and the
+scores are those of every classifier: `seqlab.tasks.classifier`. The models to beat are the training split's most
+frequent class, and the nearest centroid (`seqlab.models.nearest_centroid`): of means and deviations over time, and,
+where all sequences are equally long, of all their numbers in order.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqlab.core.array_types import Array, Key, Params
+from seqlab.core.errors import SeqlabError
+from seqlab.core.keys import for_purpose
+from seqlab.core.masks import flip_sequences
+from seqlab.data.batch import Batch
+from seqlab.data.buckets import bucketed_splits
+from seqlab.data.labelled_features import FeatureSplits
+from seqlab.data.loaders.dna import BASES
+from seqlab.layers.config import RecurrentConfig
+from seqlab.layers.convolution import ConvolutionConfig
+from seqlab.models.feature_classifier import FeatureClassifier
+from seqlab.models.nearest_centroid import fit_nearest_centroid, log_probabilities
+from seqlab.tasks.base import Task
+from seqlab.tasks.classification_data import class_weights
+from seqlab.tasks.classification_scores import baseline_scores, majority_baseline
+from seqlab.tasks.classifier import Classifier, classification_task
+from seqlab.tasks.feature_data import FeatureReader
+from seqlab.tasks.feature_prediction import shown
+
+NUM_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """A classifier of sequences of vectors and how they are batched.
+
+    Attributes:
+        task: ``activity``, ``dna`` or ``pixels``.
+        recurrent: the recurrent layers.
+        convolution: the convolutions before them.
+        pooling: a name in ``seqlab.layers.pooling.POOLINGS``.
+        class_weights: ``none``, ``balanced``, or a number for each label in their order, with commas between them.
+        permute_pixels: whether the steps are read in the order of ``seqlab.tasks.feature_data.pixel_order``.
+        reverse_complement: whether half of the training sequences are read from the other strand of DNA.
+        batch_size: rows of a training batch.
+        eval_batch_size: rows of a batch in evaluation.
+        seed: of the order of training.
+    """
+
+    task: str = "activity"
+    recurrent: RecurrentConfig = field(default_factory=RecurrentConfig)
+    convolution: ConvolutionConfig = field(default_factory=ConvolutionConfig)
+    pooling: str = "last"
+    class_weights: str = "none"
+    permute_pixels: bool = False
+    reverse_complement: bool = False
+    batch_size: int = 32
+    eval_batch_size: int = 32
+    seed: int = 0
+
+
+def make_model(config: FeatureConfig, reader: FeatureReader) -> FeatureClassifier:
+    """The model for a reader's labels."""
+    return FeatureClassifier(len(reader.labels), config.recurrent, config.convolution, config.pooling)
+
+
+def init_params(model: FeatureClassifier, reader: FeatureReader, key: Key) -> Params:
+    """The model's params before training."""
+    params = model.init(key, jnp.zeros((1, reader.shortest, len(reader.mean))))["params"]
+    return model.recurrent.start_gates(params, for_purpose(key, "gates"))
+
+
+def make_task(config: FeatureConfig, sequences: FeatureSplits) -> Task:
+    """The task of learning these sequences; scaling and labels come from their training split alone.
+
+    Raises:
+        SeqlabError: wrong names or numbers in ``config``, or an option that is for another task.
+        DataError: a sequence that is too short for the convolutions.
+    """
+    if config.permute_pixels and config.task != "pixels":
+        raise SeqlabError(f"--permute_pixels is for --task=pixels; got --task={config.task}.")
+    if config.reverse_complement and config.task != "dna":
+        raise SeqlabError(f"--reverse_complement is for --task=dna; got --task={config.task}.")
+    reader = FeatureReader.build(sequences.train, config.task, config.permute_pixels, config.convolution.shortest())
+    rows = {name: reader.rows(getattr(sequences, name)) for name in ("train", "validation", "test")}
+    counts = np.bincount(rows["train"].targets, minlength=len(reader.labels))
+    model = make_model(config, reader)
+    jax.eval_shape(lambda key: init_params(model, reader, key), jax.random.key(0))  # Says what is wrong in the config.
+    sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
+    splits = bucketed_splits(rows["train"], rows["validation"], rows["test"], **sizes, seed=config.seed)
+    classifier = Classifier(
+        name=config.task,
+        model=model,
+        init=lambda key: init_params(model, reader, key),
+        labels=reader.labels,
+        class_weights=class_weights(config.class_weights, counts, reader.labels),
+        augment=some_from_the_other_strand if config.reverse_complement else None,
+    )
+    held_out = {
+        name: [
+            {"row": number, **({"name": row.name} if row.name else {}), "label": row.label}
+            for number, row in enumerate(getattr(sequences, name), start=1)
+        ]
+        for name in ("validation", "test")
+    }
+    return classification_task(
+        classifier,
+        splits,
+        held_out,
+        batch_sizes={"train": config.batch_size, "validation": config.eval_batch_size, "test": config.eval_batch_size},
+        baselines=lambda: baselines(rows, reader),
+        artifacts=reader.artifacts(),
+        show=lambda params, key: shown(model, reader, params, sequences.validation[:NUM_SHOWN]),
+    )
+
+
+def reverse_complement(inputs: Array, lengths: Array) -> Array:
+    """Shares of A, C, G, T [B, T, 4] as read from the other strand: each sequence turned around, A for T and C for G.
+
+    >>> strand = jnp.array([[[1, 0, 0, 0], [0, 1, 0, 0]]])  # AC
+    >>> reverse_complement(strand, jnp.array([2])).tolist()  # GT
+    [[[0, 0, 1, 0], [0, 0, 0, 1]]]
+    """
+    # In the order A, C, G, T the complement of a base is as far from the end as the base is from the start.
+    return flip_sequences(inputs.swapaxes(0, 1), lengths).swapaxes(0, 1)[..., ::-1]
+
+
+def some_from_the_other_strand(inputs: Array, lengths: Array, key: Key) -> Array:
+    """Each row of a batch, or with a chance of one half its reverse complement."""
+    turned = jax.random.bernoulli(key, 0.5, (len(inputs), 1, 1))
+    assert inputs.shape[-1] == len(BASES)
+    return jnp.where(turned, reverse_complement(inputs, lengths), inputs)
+
+
+def baselines(rows: Mapping[str, Batch], reader: FeatureReader) -> dict[str, dict[str, Any]]:
+    """Scores of the training split's most frequent class for all, and of the nearest centroids."""
+    targets = {split: batch.targets for split, batch in rows.items()}
+    found = majority_baseline(targets, reader.labels)
+    summaries: dict[str, Callable[[np.ndarray], np.ndarray]] = {"nearest centroid": _over_time}
+    if len({len(row) for batch in rows.values() for row in batch.inputs}) == 1:
+        summaries["nearest in order"] = np.ravel
+    for name, summary in summaries.items():
+        vectors = {split: np.stack([summary(row) for row in batch.inputs]) for split, batch in rows.items()}
+        model = fit_nearest_centroid(vectors["train"], targets["train"], len(reader.labels))
+        log_probability = {split: log_probabilities(model, vectors[split]) for split in ("validation", "test")}
+        found |= baseline_scores(name, log_probability, targets, reader.labels)
+    return found
+
+
+def _over_time(features: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation of each channel over the steps [2 F]."""
+    return np.concatenate([features.mean(axis=0), features.std(axis=0)])

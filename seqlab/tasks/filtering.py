@@ -1,0 +1,252 @@
+"""Filtering: from noisy observations of a system so far, where its state is now.
+
+Loss and score: the mean squared error (``mse``) over all states and steps, against the true states, which a simulation
+knows. Beside it stand the Kalman filter, which no estimate can beat on average where the system is linear (of the
+pendulum the *extended* one, which can be beaten), and the prior mean, which looks at nothing. Both filters are told the
+system's equations and noise; the network has to learn them. ``over_kalman`` is its error over the filter's.
+
+Where observations are missing (``missing_rate``) the network reads what was last seen, whether it was seen at this very
+step, and the logarithm of one more than the steps since then, as in Che et al., 2018; the filters predict and do not
+update. Its decays (GRU-D) are left out: any cell may read these inputs, and gates can learn to forget by them.
+
+References:
+    Che et al., Recurrent neural networks for multivariate time series with missing values, 2018.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqlab.core.array_types import Array, Key, Params
+from seqlab.core.errors import SeqlabError, unknown_name
+from seqlab.data.batch import Batch, Batches, Splits
+from seqlab.data.series_windows import with_gaps
+from seqlab.data.synthetic.linear_gaussian import oscillator, simulate
+from seqlab.data.synthetic.pendulum import (
+    ERROR_DEVIATION,
+    FIRST_DEVIATION,
+    PUSH_DEVIATION,
+    STEP,
+    pendulum_step,
+    simulate_pendulum,
+)
+from seqlab.losses import WeightedSum, squared_error
+from seqlab.metrics import Mean
+from seqlab.metrics.accumulate import Metrics
+from seqlab.models.aligned_regression import AlignedRegression
+from seqlab.models.kalman import extended_kalman_filter, kalman_filter
+from seqlab.tasks.base import Compile, Task
+from seqlab.tasks.whole_sequences import Apply, Problem, SequenceConfig, apply_with, generated, json_lists
+from seqlab.tasks.whole_sequences import make_task as task_of_problem
+
+NUM_SHOWN = 3
+
+# (observations [T, O], which steps were seen [T]) -> estimates [T, D].
+Filter = Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class FilteringConfig(SequenceConfig):
+    """A filter that is learned.
+
+    Attributes:
+        system: a name in ``SYSTEMS``.
+        missing_rate: share of observations that are missing, in [0, 1).
+    """
+
+    system: str = "linear"
+    missing_rate: float = 0.0
+
+
+class System(NamedTuple):
+    """What is observed.
+
+    Attributes:
+        states: the names of the D numbers that are estimated.
+        simulate: (generator, rows, steps) -> targets [B, T, D], observations [B, T, O].
+        filter: the Kalman filter, or the extended one.
+        filter_name: which of them.
+    """
+
+    states: tuple[str, ...]
+    simulate: Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
+    filter: Filter
+    filter_name: str
+
+
+def _filter_oscillator(observations: Array, seen: Array) -> Array:
+    system = {name: jnp.asarray(part, jnp.float32) for name, part in oscillator()._asdict().items()}
+    return kalman_filter(observations, seen, **system).mean
+
+
+def _filter_pendulum(observations: Array, seen: Array) -> Array:
+    # A push moves the speed, and by it the angle.
+    push = PUSH_DEVIATION * jnp.array([[STEP], [1.0]])
+    mean, covariance = extended_kalman_filter(
+        observations,
+        seen,
+        transition=lambda state: jnp.stack(pendulum_step(state[0], state[1], jnp.sin)),
+        transition_noise=push @ push.T,
+        observation=lambda state: jnp.sin(state[:1]),
+        observation_noise=jnp.full((1, 1), ERROR_DEVIATION**2),
+        first_mean=jnp.zeros(2),
+        first_covariance=FIRST_DEVIATION**2 * jnp.eye(2),
+    )
+    # The expectation of sine and cosine of a Gaussian angle, which is what a squared error asks for.
+    shrunk = jnp.exp(-0.5 * covariance[:, 0, 0])
+    return jnp.stack([shrunk * jnp.sin(mean[:, 0]), shrunk * jnp.cos(mean[:, 0]), mean[:, 1]], axis=-1)
+
+
+SYSTEMS: dict[str, System] = {
+    "linear": System(
+        states=("position", "quadrature"),
+        simulate=lambda rng, rows, steps: simulate(oscillator(), rng, rows, steps),
+        filter=_filter_oscillator,
+        filter_name="kalman",
+    ),
+    "pendulum": System(
+        states=("sin(angle)", "cos(angle)", "speed"),
+        simulate=simulate_pendulum,
+        filter=_filter_pendulum,
+        filter_name="extended kalman",
+    ),
+}
+
+
+def system_batch(rng: np.random.Generator, batch_size: int, config: FilteringConfig) -> Batch:
+    """Draws sequences of a system; inputs [B, T, O], or [B, T, 3 O] where observations may be missing.
+
+    >>> batch = system_batch(np.random.default_rng(0), 4, FilteringConfig(sequence_length=9, missing_rate=0.5))
+    >>> batch.inputs.shape, batch.targets.shape
+    ((4, 9, 3), (4, 9, 2))
+    """
+    targets, observations = SYSTEMS[config.system].simulate(rng, batch_size, config.sequence_length)
+    if config.missing_rate:
+        missing = rng.random(observations.shape[:2]) < config.missing_rate
+        observations = _gap_inputs(np.where(missing[..., None], np.nan, observations))
+    return Batch(observations.astype(np.float32), targets.astype(np.float32))
+
+
+def _gap_inputs(observations: np.ndarray) -> np.ndarray:
+    last, seen, since = np.split(with_gaps(observations), 3, axis=-1)
+    return np.concatenate([last, seen, np.log1p(since)], axis=-1)
+
+
+def make_problem(config: FilteringConfig) -> Problem:
+    """The problem of a system.
+
+    Raises:
+        SeqlabError: an unknown system, or a rate outside [0, 1).
+    """
+    if config.system not in SYSTEMS:
+        raise unknown_name("system", config.system, SYSTEMS)
+    if not 0 <= config.missing_rate < 1:
+        raise SeqlabError(f"missing_rate must lie in [0, 1); got {config.missing_rate}.")
+    system = SYSTEMS[config.system]
+    splits = generated(lambda rng, rows: system_batch(rng, rows, config), config)
+    return Problem(
+        name="filtering",
+        config=config,
+        model=AlignedRegression(len(system.states), config.recurrent),
+        splits=splits,
+        loss=_loss,
+        measure=lambda answer, batch: _measure(answer, batch, system),
+        baselines=cache(lambda: _baselines(system, splits)),
+        examples=_examples,
+        answer=lambda apply, lines: _answer(config, apply, lines),
+        headline="mse",
+    )
+
+
+def make_task(config: FilteringConfig) -> Task:
+    """The task of a system; it ends with the error over that of the filter."""
+    problem = make_problem(config)
+    task = task_of_problem(problem)
+    system = SYSTEMS[config.system]
+
+    def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
+        del folder
+        evaluate, params = jit(task.evaluate), jax.tree.map(jnp.asarray, params)
+        ratios: dict[str, dict[str, Any]] = {}
+        for name, optimum in task.baselines()[system.filter_name].items():
+            split = getattr(problem.splits, name)
+            batches = (evaluate(params, (), split.batch(step))[0]["mse"] for step in range(split.batches_per_epoch))
+            ratios[name] = {"over_kalman": float(np.mean([mean.compute() for mean in batches])) / optimum["mse"]}
+        return ratios
+
+    def show(params: Params, key: Key) -> str:
+        del key
+        params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
+        batch = jax.tree.map(lambda rows: rows[:NUM_SHOWN], problem.splits.validation.batch(0))
+        found = apply_with(problem, params)(jnp.asarray(batch.inputs), None)[:, -1]
+        return "".join(
+            f"{name:<12} in the end {truth:6.2f}, estimated {estimate:6.2f}\n"
+            for truths, estimates in zip(batch.targets[:, -1].tolist(), found.tolist(), strict=True)
+            for name, truth, estimate in zip(system.states, truths, estimates, strict=True)
+        )
+
+    return task._replace(finish=finish, show=show)
+
+
+def _loss(answer: Array, batch: Batch, label_smoothing: Any) -> WeightedSum:
+    del label_smoothing
+    return squared_error(answer, batch.targets)
+
+
+def _measure(answer: Array, batch: Batch, system: System) -> Metrics:
+    each = {
+        f"mse_{name}": Mean(*squared_error(answer[..., place], batch.targets[..., place]))
+        for place, name in enumerate(system.states)
+    }
+    return {"mse": Mean(*squared_error(answer, batch.targets)), **each}
+
+
+def _baselines(system: System, splits: Splits) -> dict[str, dict[str, Any]]:
+    scores: dict[str, dict[str, Any]] = {system.filter_name: {}, "prior mean": {}}
+    for name in ("validation", "test"):
+        batch = _whole(getattr(splits, name))
+        observations = jnp.asarray(batch.inputs[..., :1])
+        gaps = batch.inputs.shape[-1] > 1
+        seen = jnp.asarray(batch.inputs[..., 1] > 0 if gaps else np.ones(batch.inputs.shape[:2], bool))
+        estimates = np.asarray(jax.vmap(system.filter)(observations, seen))
+        prior = batch.targets.mean(axis=(0, 1), keepdims=True)
+        for model, made in ((system.filter_name, estimates), ("prior mean", prior)):
+            squares = np.square(made.astype(np.float64) - batch.targets)
+            each = {f"mse_{state}": float(squares[..., place].mean()) for place, state in enumerate(system.states)}
+            scores[model][name] = {"loss": float(squares.mean()), "mse": float(squares.mean()), **each}
+    return scores
+
+
+def _whole(split: Batches) -> Batch:
+    batches = [split.batch(step) for step in range(split.batches_per_epoch)]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *batches)
+
+
+def _examples(batch: Batch) -> list[tuple[str, str]]:
+    rows = []
+    for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
+        seen = inputs[:, 1] > 0 if inputs.shape[1] > 1 else np.ones(len(inputs), bool)
+        numbers = (f"{value:.2f}" if is_seen else "null" for value, is_seen in zip(inputs[:, 0], seen, strict=True))
+        rows.append((f"[{', '.join(numbers)}]", f"{targets[-1].round(2).tolist()} in the end"))
+    return rows
+
+
+def _answer(config: FilteringConfig, apply: Apply, lines: Sequence[str]) -> list[dict[str, Any]]:
+    expected = "a JSON list of observations, such as [0.3, -1.2, 0.9]" + (
+        ", null for a missing one" if config.missing_rate else ""
+    )
+    names, answers = SYSTEMS[config.system].states, []
+    for number, row in enumerate(json_lists(lines, expected), start=1):
+        if row.ndim != 1 or not len(row) or not (np.isfinite(row) | np.isnan(row) * bool(config.missing_rate)).all():
+            raise SeqlabError(f"line {number}: expected {expected}; got something else in {lines[number - 1][:80]!r}.")
+        inputs = _gap_inputs(row[:, None]) if config.missing_rate else row[:, None]
+        found = np.asarray(apply(jnp.asarray(inputs[None], jnp.float32), None)[0], np.float64)
+        last = {name: float(value) for name, value in zip(names, found[-1], strict=True)}
+        answers.append({"steps": len(row), "last": last, "estimates": found.round(4).tolist()})
+    return answers

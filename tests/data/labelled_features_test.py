@@ -1,0 +1,104 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from seqlab.core.errors import DataError, SeqlabError
+from seqlab.data.labelled_features import BUILTIN, load_labelled_features
+from seqlab.data.registry import DATASETS
+
+# Rows of training, validation and test split, channels.
+SIZES = {
+    ("activity", "basic_motions"): ((32, 8, 40), 6),
+    ("activity", "japanese_vowels"): ((216, 54, 370), 12),
+    ("dna", "promoter_ecoli"): ((3071, 384, 384), 4),
+    ("dna", "uci_splice"): ((2403, 301, 301), 4),
+    ("pixels", "optdigits"): ((2999, 824, 1797), 1),
+}
+
+
+def write_csv(path, labels, num_channels=1):
+    channels = ",".join(f"c{number}" for number in range(num_channels))
+    rows = [f"s{index},{label}" + ",1" * num_channels for index, label in enumerate(labels)]
+    path.write_text("\n".join([f"sequence,label,{channels}", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("task", "name"), SIZES)
+def test_registered_files_are_split_as_their_entry_says(data_folder, task, name):
+    splits = load_labelled_features(task, name, data_dir=data_folder)
+    sizes, num_channels = SIZES[task, name]
+    assert tuple(map(len, splits[:3])) == sizes
+    assert splits.train[0].features.shape[1] == num_channels
+    assert set(splits.checksums) == set(DATASETS[name].files)
+    assert splits.description == DATASETS[name].description
+
+
+def test_no_sequence_of_dna_is_in_two_splits(data_folder):
+    for name in ("promoter_ecoli", "uci_splice"):
+        splits = load_labelled_features("dna", name, data_dir=data_folder)
+        texts = [{row.text for row in split} for split in splits[:3]]
+        assert len(set.union(*texts)) == sum(map(len, texts)) == sum(map(len, splits[:3]))
+
+
+@pytest.mark.parametrize("name", ["gestures", "motifs", "drawn_digits"])
+def test_generated_sets_need_no_file_and_are_always_the_same(tmp_path, name):
+    task = DATASETS[name].format
+    splits = load_labelled_features(task, name, data_dir=tmp_path / "none")
+    again = load_labelled_features(task, name, data_dir=tmp_path / "none")
+    assert splits.checksums == again.checksums
+    assert {row.label for row in splits.train} == {row.label for row in splits.test}
+    assert name == BUILTIN[task] or task == "pixels"
+
+
+def test_a_file_of_ones_own_is_shuffled_always_alike_and_cut(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ["up", "down"] * 10)
+    first, again = (
+        load_labelled_features("activity", f"csv:{path}", data_dir=tmp_path, fractions=(0.6, 0.2, 0.2))
+        for _ in range(2)
+    )
+    assert tuple(map(len, first[:3])) == (12, 4, 4)
+    names = [[row.name for row in split] for split in first[:3]]
+    assert names == [[row.name for row in split] for split in again[:3]]
+    assert sorted(name for part in names for name in part) == sorted(f"s{index}" for index in range(20))
+    assert first.checksums == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_three_files_are_three_splits_and_files_of_fasta_are_classes(tmp_path):
+    paths = [write_csv(tmp_path / f"{name}.csv", labels) for name, labels in {"a": "xyx", "b": "y", "c": "xx"}.items()]
+    splits = load_labelled_features("activity", f"csv:{','.join(map(str, paths))}", data_dir=tmp_path)
+    assert tuple(map(len, splits[:3])) == (3, 1, 2)
+    for name in ("site", "other"):
+        (tmp_path / f"{name}.fa").write_text(">a\nACGT\n" * 10)
+    dna = f"fasta:{tmp_path / 'site.fa'},{tmp_path / 'other.fa'}"
+    splits = load_labelled_features("dna", dna, data_dir=tmp_path, fractions=(0.6, 0.2, 0.2))
+    assert {row.label for row in splits.train} == {"site", "other"}
+
+
+def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ["up", "down"] * 10)
+    wide = write_csv(tmp_path / "wide.csv", ["up", "down"], num_channels=2)
+    other = write_csv(tmp_path / "other.csv", ["left"])
+    for task, dataset, say in [
+        ("activity", "basic_motion", "unknown dataset 'basic_motion'; did you mean 'basic_motions'"),
+        ("activity", "uci_splice", "unknown dataset 'uci_splice'"),
+        ("activity", f"fasta:{path}", "unknown format of task activity 'fasta'"),
+        ("activity", f"csv:{path},{path}", "expected 1 paths, or 3 for training, validation and test"),
+        ("dna", f"fasta:{path}", "expected a path for each class"),
+    ]:
+        with pytest.raises(SeqlabError, match=say):
+            load_labelled_features(task, dataset, data_dir=tmp_path)
+    with pytest.raises(DataError, match=r"wide\.csv:2: expected 1 numbers a time step"):
+        load_labelled_features("activity", f"csv:{path},{wide},{path}", data_dir=tmp_path)
+    with pytest.raises(DataError, match=r"other\.csv:2: expected a label that the training split has \(down, up\)"):
+        load_labelled_features("activity", f"csv:{path},{path},{other}", data_dir=tmp_path)
+
+
+@pytest.mark.slow
+def test_scikit_learns_digits_are_those_of_the_test_file_of_optdigits(data_folder):
+    pytest.importorskip("sklearn")
+    digits = load_labelled_features("pixels", "sklearn_digits", data_dir="none")
+    test = load_labelled_features("pixels", "optdigits", data_dir=data_folder).test
+    rows = [row for split in digits[:3] for row in split]
+    np.testing.assert_allclose(rows[100].features, test[100].features, atol=1e-6)
+    assert [row.label for row in rows] == [row.label for row in test]
