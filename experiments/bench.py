@@ -47,7 +47,7 @@ flags.DEFINE_list("shapes", SHAPES, "Shapes of the layers suite: batch x time x 
 flags.DEFINE_list("cells", list(CELLS), "Cells of the layers and length suites.")
 flags.DEFINE_list(
     "engines",
-    None,
+    [],
     "Engines of seqlab, each a competitor; names in seqlab.engines.ENGINES, or auto. By default auto, and native where "
     "there is a CPU and a C++ compiler.",
 )
@@ -71,7 +71,7 @@ def main() -> int:
 
     from experiments.benchmarks import gpu_suite, machine
 
-    engines = default_engines() if values.engines is None else values.engines
+    engines = values.engines or default_engines()
     check_engines(engines, values.cells)
     if values.suite == "gpu":
         check_gpu()

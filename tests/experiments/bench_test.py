@@ -223,7 +223,7 @@ def test_a_peer_that_is_absent_is_named_as_skipped(tmp_path, monkeypatch):
     monkeypatch.setitem(peers.PEERS, "torch", absent)
     path = tmp_path / "figures.json"
     arguments = ["--suite=layers", "--cells=gru", "--shapes=1x2x3x4", "--peers=torch,flax", "--repeats=1"]
-    status, out, _ = launching.launch("bench", *arguments, f"--json={path}")
+    status, out, _ = launching.launch("bench", *arguments, "--engines=auto", f"--json={path}")
     assert status == 0
     assert "skipped torch: not installed; pip install 'no-such-distribution' adds it" in out
     report = json.loads(path.read_text())

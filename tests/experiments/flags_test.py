@@ -16,7 +16,9 @@ from experiments import (
     run_folder,
 )
 from seqlab.core.precision import PRECISIONS
+from seqlab.data.codec import KINDS
 from seqlab.data.tokenize import TOKENIZERS
+from seqlab.models.encoder_decoder import CONTEXTS
 from seqlab.optim.chains import DIRECTIONS
 from seqlab.optim.schedules import SCHEDULES
 from tests.experiments.launching import unparse_all
@@ -51,7 +53,13 @@ def test_flags_are_defined_once_and_by_the_experiments_alone():
 
 @pytest.mark.parametrize(
     ("name", "table"),
-    [("optimizer", DIRECTIONS), ("schedule", SCHEDULES), ("tokens", TOKENIZERS), ("precision", PRECISIONS)],
+    [
+        ("attention", CONTEXTS),
+        ("optimizer", DIRECTIONS),
+        ("schedule", SCHEDULES),
+        ("tokens", {*TOKENIZERS, *KINDS}),
+        ("precision", PRECISIONS),
+    ],
 )
 def test_the_names_that_a_flag_takes_are_those_of_the_librarys_table(name, table):
     parser = flags.FLAGS[name].parser
