@@ -126,11 +126,9 @@ def _params(task: Any, run: flags.FlagValues, folder: Path, initial: bool) -> An
     from seqlab.core.keys import for_purpose
     from seqlab.train import Checkpoints
 
-    key = for_purpose(jax.random.key(run.seed), "params")
     if initial:
-        return jax.jit(task.init)(key)
-    checkpoints = Checkpoints(folder / "checkpoints")
-    return checkpoints.restore_params(jax.eval_shape(task.init, key), checkpoints.best_step())
+        return jax.jit(task.init)(for_purpose(jax.random.key(run.seed), "params"))
+    return Checkpoints(folder / "checkpoints").best_params(task.init)
 
 
 def _flows(task: Any, params: Any, asked: flags.FlagValues) -> tuple[dict[str, Any], np.ndarray]:

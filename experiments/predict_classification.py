@@ -28,8 +28,7 @@ def classification_predictors(
     config = classification_config(run)
     reader = TextReader.load(folder, config.tokens, config.max_length)
     model = make_model(config, reader)
-    template = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(model, key))
     threshold = load_decision(folder, "threshold")
     compiled = jax.jit(lambda params, inputs, lengths: apply_with(model, params)(inputs, lengths))
 

@@ -26,8 +26,7 @@ def forecasting_predictors(
     config = forecasting_config(run)
     scaling = Scaling.load(folder / SCALING_FILE)
     model = make_model(config, len(scaling.columns))
-    template = jax.eval_shape(lambda key: init_params(model, config.lookback, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(model, config.lookback, key))
     source = asked.input if asked.input not in ("", "-") else "standard input"
 
     def forecast(lines: Sequence[str]) -> list[dict[str, Any]]:

@@ -29,8 +29,7 @@ def music_predictors(
         if asked[name].present:
             raise SeqlabError(f"--{name} is for models of text; keys are drawn each for itself. Use --temperature.")
     config = music_config(run)
-    template = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(config, key))
     musician = Musician(make_model(config), params, styles_of(config), jax.jit, config.frames_per_beat)
 
     def sample(lines: Sequence[str]) -> list[dict[str, Any]]:

@@ -25,8 +25,7 @@ def sequence_predictors(
 
 def problem_predictors(problem: Problem, checkpoints: Checkpoints) -> Mapping[str, Predictor]:
     """The same, of a problem that is made."""
-    template = jax.eval_shape(lambda key: init_params(problem, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(problem, key))
     compiled = jax.jit(lambda params, inputs, lengths: apply_with(problem, params)(inputs, lengths))
 
     def apply(inputs: Array, lengths: Array | None) -> Any:

@@ -24,8 +24,7 @@ def tagging_predictors(
     del asked
     lexicon = Lexicon.load(folder)
     model = make_model(tagging_config(run), lexicon)
-    template = jax.eval_shape(lambda key: init_params(model, lexicon, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(model, lexicon, key))
     penalty = load_decision(folder, "outside_penalty") or 0.0
     compiled = jax.jit(lambda *arrays: decode(model, lexicon, *arrays, outside_penalty=penalty))
 

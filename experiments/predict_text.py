@@ -26,8 +26,7 @@ def text_predictors(
     config = language_model_config(run)
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
     model = make_model(config, vocabulary)
-    template = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(model, key))
     text_model = TextModel(model, params, vocabulary, tokenizer_named(config.tokens), compile=jax.jit)
 
     def sample(prompts: Sequence[str]) -> list[dict[str, Any]]:

@@ -25,8 +25,7 @@ def translation_predictors(
     config = translation_config(run)
     languages = Languages.load(folder, config.tokens)
     model = make_model(config, languages)
-    template = jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))
-    params = checkpoints.restore_params(template, checkpoints.best_step())
+    params = checkpoints.best_params(lambda key: init_params(model, key))
     translator = Translator(model, params, languages, jax.jit, config.eval_batch_size)
     given = {name: getattr(asked if asked[name].present else run, name) for name in ("beam_width", "length_penalty")}
 

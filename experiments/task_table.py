@@ -5,6 +5,7 @@ Data are read first, by functions that need no jax, so that a wrong path is said
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,6 +40,19 @@ class TaskEntry(NamedTuple):
     predictors: Callable[[flags.FlagValues, Path, "Checkpoints", flags.FlagValues], Mapping[str, "Predictor"]]
 
 
+def _later(path: str) -> Callable[..., Any]:
+    """The function ``MODULE:NAME``, imported when it is called: what stands behind it imports jax."""
+    module, _, name = path.partition(":")
+    return lambda *given: getattr(import_module(module), name)(*given)
+
+
+def _make(task: str, config: str) -> Callable[[flags.FlagValues, Any], "Task"]:
+    """``make_task`` of a file in ``seqlab.tasks``, with a configuration of ``experiments.from_flags``."""
+    return lambda values, data: _later(f"seqlab.tasks.{task}:make_task")(
+        _later(f"experiments.from_flags:{config}")(values), data
+    )
+
+
 def _fractions(values: flags.FlagValues) -> list[float]:
     try:
         return [float(share) for share in values.splits]
@@ -48,21 +62,6 @@ def _fractions(values: flags.FlagValues) -> list[float]:
 
 def _load_text(values: flags.FlagValues) -> Any:
     return load_text(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
-
-
-def _make_language_model(values: flags.FlagValues, data: Any) -> "Task":
-    from experiments.from_flags import language_model_config
-    from seqlab.tasks.language_model import make_task
-
-    return make_task(language_model_config(values), data)
-
-
-def _language_model_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_text import text_predictors
-
-    return text_predictors(run, folder, checkpoints, asked)
 
 
 class Generated(NamedTuple):
@@ -90,53 +89,13 @@ def _make_sequence_task(values: flags.FlagValues, data: Any) -> "Task":
     return make_task(make_problem(values.task, sequence_config(values)))
 
 
-def _sequence_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_sequences import sequence_predictors
-
-    return sequence_predictors(run, folder, checkpoints, asked)
-
-
 def _load_tagged(values: flags.FlagValues) -> Any:
     return load_tagged(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
-
-
-def _make_tagging(values: flags.FlagValues, data: Any) -> "Task":
-    if values.output_layer == "crf" and values.label_smoothing:
-        raise SeqlabError("--label_smoothing is for --output_layer=softmax: a crf has no targets of single words.")
-    from experiments.from_flags import tagging_config
-    from seqlab.tasks.tagging import make_task
-
-    return make_task(tagging_config(values), data)
-
-
-def _tagging_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_tagging import tagging_predictors
-
-    return tagging_predictors(run, folder, checkpoints, asked)
 
 
 def _load_labelled(values: flags.FlagValues) -> Any:
     options = {"fractions": _fractions(values), "keep_share": values.keep_share}
     return load_labelled(values.dataset, data_dir=values.data_dir, **options)
-
-
-def _make_classification(values: flags.FlagValues, data: Any) -> "Task":
-    from experiments.from_flags import classification_config
-    from seqlab.tasks.text_classification import make_task
-
-    return make_task(classification_config(values), data)
-
-
-def _classification_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_classification import classification_predictors
-
-    return classification_predictors(run, folder, checkpoints, asked)
 
 
 def _load_features(values: flags.FlagValues) -> Any:
@@ -145,20 +104,12 @@ def _load_features(values: flags.FlagValues) -> Any:
 
 
 def _make_features(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.evidence import make_dna_task
     from experiments.from_flags import feature_config
-    from experiments.predict_features import make_dna_task
     from seqlab.tasks.feature_classification import make_task
 
     make = make_dna_task if values.task == "dna" else make_task
     return make(feature_config(values), data)
-
-
-def _feature_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_features import feature_predictors
-
-    return feature_predictors(run, folder, checkpoints, asked)
 
 
 def _load_parallel(values: flags.FlagValues) -> Any:
@@ -166,62 +117,14 @@ def _load_parallel(values: flags.FlagValues) -> Any:
     return load_parallel(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
 
 
-def _make_translation(values: flags.FlagValues, data: Any) -> "Task":
-    from experiments.from_flags import translation_config
-    from seqlab.tasks.translation import make_task
-
-    return make_task(translation_config(values), data)
-
-
-def _translation_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_translation import translation_predictors
-
-    return translation_predictors(run, folder, checkpoints, asked)
-
-
 def _load_rolls(values: flags.FlagValues) -> Any:
     options = {"frames_per_beat": values.frames_per_beat}
     return load_rolls(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
 
 
-def _make_music(values: flags.FlagValues, data: Any) -> "Task":
-    from experiments.from_flags import music_config
-    from seqlab.tasks.music import make_task
-
-    return make_task(music_config(values), data)
-
-
-def _music_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_music import music_predictors
-
-    return music_predictors(run, folder, checkpoints, asked)
-
-
-_FEATURES = TaskEntry(_load_features, _make_features, _feature_predictors)
-
-
 def _load_series(values: flags.FlagValues) -> Any:
     options = {"columns": values.target_columns, "gaps": values.gaps == "mask"}
     return load_series(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
-
-
-def _make_forecasting(values: flags.FlagValues, data: Any) -> "Task":
-    from experiments.from_flags import forecasting_config
-    from seqlab.tasks.forecasting import make_task
-
-    return make_task(forecasting_config(values), data)
-
-
-def _forecasting_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_forecasting import forecasting_predictors
-
-    return forecasting_predictors(run, folder, checkpoints, asked)
 
 
 def _make_filtering(values: flags.FlagValues, data: Any) -> "Task":
@@ -232,31 +135,44 @@ def _make_filtering(values: flags.FlagValues, data: Any) -> "Task":
     return make_task(filtering_config(values))
 
 
-def _filtering_predictors(
-    run: flags.FlagValues, folder: Path, checkpoints: "Checkpoints", asked: flags.FlagValues
-) -> Mapping[str, "Predictor"]:
-    from experiments.predict_filtering import filtering_predictors
-
-    return filtering_predictors(run, folder, checkpoints, asked)
-
-
-_SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _sequence_predictors)
+_FEATURES = TaskEntry(_load_features, _make_features, _later("experiments.predict_features:feature_predictors"))
+_SEQUENCES = TaskEntry(_no_data, _make_sequence_task, _later("experiments.predict_sequences:sequence_predictors"))
 
 TASKS: dict[str, TaskEntry] = {
-    "dna": _FEATURES,
-    "language_model": TaskEntry(_load_text, _make_language_model, _language_model_predictors),
     "activity": _FEATURES,
     "adding": _SEQUENCES,
     "agreement": _SEQUENCES,
-    "classification": TaskEntry(_load_labelled, _make_classification, _classification_predictors),
+    "classification": TaskEntry(
+        _load_labelled,
+        _make("text_classification", "classification_config"),
+        _later("experiments.predict_classification:classification_predictors"),
+    ),
     "copy_memory": _SEQUENCES,
-    "filtering": TaskEntry(_no_data, _make_filtering, _filtering_predictors),
-    "forecasting": TaskEntry(_load_series, _make_forecasting, _forecasting_predictors),
-    "music": TaskEntry(_load_rolls, _make_music, _music_predictors),
+    "dna": _FEATURES,
+    "filtering": TaskEntry(_no_data, _make_filtering, _later("experiments.predict_filtering:filtering_predictors")),
+    "forecasting": TaskEntry(
+        _load_series,
+        _make("forecasting", "forecasting_config"),
+        _later("experiments.predict_forecasting:forecasting_predictors"),
+    ),
+    "language_model": TaskEntry(
+        _load_text,
+        _make("language_model", "language_model_config"),
+        _later("experiments.predict_text:text_predictors"),
+    ),
+    "music": TaskEntry(
+        _load_rolls, _make("music", "music_config"), _later("experiments.predict_music:music_predictors")
+    ),
     "pixels": _FEATURES,
-    "tagging": TaskEntry(_load_tagged, _make_tagging, _tagging_predictors),
+    "tagging": TaskEntry(
+        _load_tagged, _make("tagging", "tagging_config"), _later("experiments.predict_tagging:tagging_predictors")
+    ),
     "temporal_order": _SEQUENCES,
-    "translation": TaskEntry(_load_parallel, _make_translation, _translation_predictors),
+    "translation": TaskEntry(
+        _load_parallel,
+        _make("translation", "translation_config"),
+        _later("experiments.predict_translation:translation_predictors"),
+    ),
 }
 
 

@@ -11,13 +11,14 @@ whatever has the name of a checkpoint is one. What a killed run left under the o
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from seqlab.core.array_types import Params
+from seqlab.core.array_types import Key, Params
 from seqlab.core.errors import RunFolderError
 from seqlab.core.trees import named_leaves
 from seqlab.train.early_stopping import Best
@@ -85,6 +86,10 @@ class Checkpoints:
     def restore_params(self, template: Params, step: int) -> Params:
         """The params alone of the checkpoint of a step; see ``restore``."""
         return _read(self._path(step) / "params", template)
+
+    def best_params(self, init: Callable[[Key], Params]) -> Params:
+        """The params of the best checkpoint, of a model whose params before training are ``init(key)``."""
+        return self.restore_params(jax.eval_shape(init, jax.random.key(0)), self.best_step())
 
     def stored_params(self, step: int) -> Params:
         """The params of the checkpoint of a step as they lie there, where no model gives a template."""
