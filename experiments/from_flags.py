@@ -5,7 +5,6 @@ from typing import Any, TypeVar, cast
 
 from absl import flags
 
-from seqlab.core.errors import SeqlabError
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
@@ -47,8 +46,6 @@ def sequence_config(values: flags.FlagValues) -> SequenceConfig:
 
 def tagging_config(values: flags.FlagValues) -> TaggingConfig:
     """A tagger, which reads in both directions."""
-    if values.output_layer == "crf" and values.label_smoothing:
-        raise SeqlabError("--label_smoothing is for --output_layer=softmax: a crf has no targets of single words.")
     return of_flags(TaggingConfig, values, recurrent=replace(recurrent_config(values), bidirectional=True))
 
 

@@ -90,6 +90,8 @@ def _make_sequence_task(values: flags.FlagValues, data: Any) -> "Task":
 
 
 def _load_tagged(values: flags.FlagValues) -> Any:
+    if values.output_layer == "crf" and values.label_smoothing:
+        raise SeqlabError("--label_smoothing is for --output_layer=softmax: a crf has no targets of single words.")
     return load_tagged(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
 
 
