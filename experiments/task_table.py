@@ -15,10 +15,10 @@ from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.labelled import load_labelled
 from seqlab.data.labelled_features import load_labelled_features
 from seqlab.data.parallel import load_parallel
-from seqlab.data.registry import load_text
 from seqlab.data.rolls import load_rolls
 from seqlab.data.series import load_series
 from seqlab.data.tagged import load_tagged
+from seqlab.data.texts import load_text
 
 if TYPE_CHECKING:
     from experiments.predict_text import Predictor

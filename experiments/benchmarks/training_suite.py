@@ -21,7 +21,7 @@ from experiments.benchmarks import timing, torch_peer
 from experiments.benchmarks.jax_layers import FLAX_CELLS
 from experiments.benchmarks.peers import PEERS
 from seqlab.data.batch import Batch
-from seqlab.data.registry import TextSplits
+from seqlab.data.texts import TextSplits
 from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Task

@@ -8,6 +8,9 @@ from typing import Any
 from seqlab.data.files import RemoteFile
 
 Fractions = Sequence[float]
+Paths = dict[str, Path]
+# Any: what a row is depends on the format.
+Parts = tuple[Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Dataset:
     """A line of the table.
 
     Attributes:
-        format: which load function takes it: ``text``.
+        format: which load function takes it: the ``format`` of its `seqlab.data.registry.Kind`.
         description: what it is, in one line.
         licence: under which terms its publisher gives it.
         split: its split rule, in words.
@@ -30,5 +33,10 @@ class Dataset:
     licence: str
     split: str
     files: dict[str, RemoteFile]
-    read: Callable[[dict[str, Path], Fractions], tuple[Any, Any, Any]]
+    read: Callable[[Paths, Fractions], Parts]
     languages: tuple[str, ...] = ()
+
+
+def generated(format: str, description: str, split: str, make: Callable[[], Parts]) -> Dataset:  # noqa: A002
+    """A data set that is made, always alike, and needs no file."""
+    return Dataset(format, description, "made by seqlab", split, files={}, read=lambda paths, fractions: make())

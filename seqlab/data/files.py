@@ -6,7 +6,7 @@ before it gets its name, so that a broken download never looks like a file. One 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,8 +27,18 @@ class RemoteFile(NamedTuple):
     sha256: str
 
 
+def remote_files(address: str, sums: Mapping[str, str]) -> dict[str, RemoteFile]:
+    """Files that lie under one address, by name, from their checksums."""
+    return {file: RemoteFile(f"{address}/{file}", sha256) for file, sha256 in sums.items()}
+
+
 def sha256_of(path: Path | str) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """The SHA-256, in hexadecimal, of a file's bytes; of a folder, that of its files' names and bytes in order."""
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = (f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

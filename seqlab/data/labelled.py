@@ -1,40 +1,27 @@
-"""Labelled texts in three splits, by name or from files of the user's own."""
+"""Labelled texts in three parts, by name or from files of the user's own."""
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
-from seqlab.core.errors import SeqlabError, unknown_name
-from seqlab.data.files import locate, sha256_of
+from seqlab.core.errors import SeqlabError
+from seqlab.data.entry import Fractions
 from seqlab.data.loaders.labelled_text import READERS, LabelledText, check_labels
-from seqlab.data.registry import DATASETS, DEFAULT_FRACTIONS, Fractions
-from seqlab.data.splits import split_by_position
+from seqlab.data.own_files import one_path
+from seqlab.data.registry import DEFAULT_FRACTIONS, Kind, load_data
+from seqlab.data.splits import DataSplits
 
-BUILTIN_LABELLED = "negation"
-FORMAT = "labelled"
+LabelledSplits: TypeAlias = DataSplits[Sequence[LabelledText]]
 
-
-class LabelledSplits(NamedTuple):
-    """Labelled texts in three parts.
-
-    Attributes:
-        train: what the model and the vocabulary are made from.
-        validation: what choices are made on.
-        test: read by the final evaluation alone.
-        checksums: file name -> sha256 of its bytes; for generated texts, of the texts and labels.
-        description: what they are.
-        licence: under which terms they are given.
-    """
-
-    train: Sequence[LabelledText]
-    validation: Sequence[LabelledText]
-    test: Sequence[LabelledText]
-    checksums: dict[str, str]
-    description: str
-    licence: str
+LABELLED = Kind(
+    format="labelled",
+    builtin="negation",
+    formats={name: one_path(read) for name, read in READERS.items()},
+    content=lambda part: (f"{row.label}\t{row.text}\n".encode() for row in part),
+)
 
 
 def load_labelled(
@@ -59,57 +46,10 @@ def load_labelled(
     >>> load_labelled("builtin", data_dir="data").train[0].label
     'positive'
     """
-    kind, colon, path = dataset.partition(":")
-    if colon:
-        if kind not in READERS:
-            raise unknown_name("format", kind, READERS)
-        splits = _read_own(kind, path, fractions)
-    else:
-        splits = _registered(BUILTIN_LABELLED if dataset == "builtin" else dataset, data_dir, fractions)
+    splits = load_data(dataset, LABELLED, data_dir=data_dir, fractions=fractions)
     for held_out in (splits.validation, splits.test):
         check_labels(splits.train, held_out)
     return _thinned(splits, keep_share) if keep_share else splits
-
-
-def _read_own(kind: str, path: str, fractions: Fractions) -> LabelledSplits:
-    whole = Path(path).expanduser().exists()
-    paths = [path] if whole or "," not in path else path.split(",")
-    if len(paths) not in (1, 3):
-        raise SeqlabError(
-            f"--dataset={kind}:{path}: expected one path, or three for training, validation and test with commas "
-            f"between them; got {len(paths)}."
-        )
-    rows = [READERS[kind](Path(one).expanduser()) for one in paths]
-    if len(rows) == 1:
-        order = np.random.default_rng(0).permutation(len(rows[0]))
-        train, validation, test = split_by_position([rows[0][index] for index in order.tolist()], fractions)
-    else:
-        train, validation, test = rows
-    checksums = {one: _sha256_at(Path(one).expanduser(), own) for one, own in zip(paths, rows, strict=True)}
-    description = f"the labelled texts of {path}"
-    return LabelledSplits(train, validation, test, checksums, description, licence="the user's own")
-
-
-def _registered(name: str, data_dir: Path | str, fractions: Fractions) -> LabelledSplits:
-    if name not in DATASETS or DATASETS[name].format != FORMAT:
-        known = [known for known, entry in DATASETS.items() if entry.format == FORMAT]
-        raise unknown_name("dataset", name, [*known, "builtin", *(f"{kind}:PATH" for kind in READERS)])
-    entry = DATASETS[name]
-    paths = {file: locate(name, file, remote, data_dir) for file, remote in entry.files.items()}
-    parts = entry.read(paths, fractions)
-    checksums = {file: remote.sha256 for file, remote in entry.files.items()} or {
-        name: _sha256_of([row for part in parts for row in part])
-    }
-    return LabelledSplits(*parts, checksums, description=entry.description, licence=entry.licence)
-
-
-def _sha256_at(path: Path, rows: Sequence[LabelledText]) -> str:
-    return sha256_of(path) if path.is_file() else _sha256_of(rows)
-
-
-def _sha256_of(rows: Sequence[LabelledText]) -> str:
-    text = "".join(f"{row.label}\t{row.text}\n" for row in rows)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _thinned(splits: LabelledSplits, keep_share: str) -> LabelledSplits:
@@ -129,4 +69,4 @@ def _thinned(splits: LabelledSplits, keep_share: str) -> LabelledSplits:
     dropped = {own[index] for index in order[max(1, round(kept_share * len(own))) :].tolist()}
     train = [row for index, row in enumerate(splits.train) if index not in dropped]
     kept = f"{len(own) - len(dropped)} of {len(own)} training texts with label '{label}'"
-    return splits._replace(train=train, description=f"{splits.description}; {kept}")
+    return replace(splits, train=train, description=f"{splits.description}; {kept}")

@@ -1,13 +1,12 @@
 """The registry's data sets of labelled sequences of vectors: sensors, pixels and DNA."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqlab.core.errors import SeqlabError
-from seqlab.data.entry import Dataset, Fractions
-from seqlab.data.files import RemoteFile
+from seqlab.data.entry import Dataset, Fractions, Parts, Paths, generated
+from seqlab.data.files import remote_files
 from seqlab.data.loaders.dna import read_fasta, read_sequence_csv
 from seqlab.data.loaders.images import read_idx_pair, read_pixel_csv
 from seqlab.data.loaders.sensors import LabelledFeatures, read_ts
@@ -16,21 +15,7 @@ from seqlab.data.synthetic.drawn_digits import digit_splits
 from seqlab.data.synthetic.gestures import gesture_splits
 from seqlab.data.synthetic.motifs import motif_splits
 
-Paths = dict[str, Path]
-Parts = tuple[Any, Any, Any]
 MNIST_VALIDATION_ROWS = 5000
-
-
-def _read_gestures(paths: Paths, fractions: Fractions) -> Parts:
-    return gesture_splits()
-
-
-def _read_motifs(paths: Paths, fractions: Fractions) -> Parts:
-    return motif_splits()
-
-
-def _read_drawn_digits(paths: Paths, fractions: Fractions) -> Parts:
-    return digit_splits()
 
 
 def _read_sklearn_digits(paths: Paths, fractions: Fractions) -> Parts:
@@ -85,10 +70,6 @@ def _by_tens(lists: list[list[LabelledFeatures]]) -> Parts:
     return splits[0], splits[1], splits[2]
 
 
-def _files(address: str, sums: dict[str, str]) -> dict[str, RemoteFile]:
-    return {file: RemoteFile(f"{address}/{file}", sha256) for file, sha256 in sums.items()}
-
-
 _GITHUB = "https://raw.githubusercontent.com"
 _AEON = f"{_GITHUB}/aeon-toolkit/aeon/a101ddc8b35a65441609b45c9bcce5aeafa0c131/aeon/datasets/data"
 _OPTDIGITS = f"{_GITHUB}/yupinghuang/optical_digits/e20bac46f63c368613b24b2ff6b24259d791ae51/data"
@@ -97,20 +78,18 @@ _PROMOTERS = f"{_GITHUB}/nmach22/Promoter-Classification/15c2372a7915bf64ed406c4
 _SPLICE = f"{_GITHUB}/drusk/splice-junction-gene-sequences/e862a929e3d82a881bb7abc8e0ffba3f68cf9a8c/data"
 
 FEATURE_DATASETS = {
-    "gestures": Dataset(
+    "gestures": generated(
         format="activity",
         description="generated recordings of six gestures, of which some differ in their order in time alone",
-        licence="made by seqlab",
         split="600 recordings train, 150 validate, 300 test",
-        files={},
-        read=_read_gestures,
+        make=gesture_splits,
     ),
     "basic_motions": Dataset(
         format="activity",
         description="who stands, walks, runs or plays badminton, by accelerometer and gyroscope: BasicMotions (UEA)",
         licence="none stated for the data; the repository that they come from is BSD-3-Clause",
         split="its own 40 for the test; every fifth of its own 40 for training validates",
-        files=_files(
+        files=remote_files(
             f"{_AEON}/BasicMotions",
             {
                 "BasicMotions_TRAIN.ts": "8dc43cc6306cb679c888c01e26f91772ac4441a916da43bac8b79734a538b9d6",
@@ -124,7 +103,7 @@ FEATURE_DATASETS = {
         description="nine speakers of two vowels, by 12 cepstra a frame: Japanese Vowels (Kudo et al., 1999)",
         licence="CC-BY-4.0, as the UCI archive gives it; the repository that it comes from is BSD-3-Clause",
         split="its own 370 for the test; every fifth of its own 270 for training validates",
-        files=_files(
+        files=remote_files(
             f"{_AEON}/JapaneseVowels",
             {
                 "JapaneseVowels_TRAIN.ts": "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
@@ -133,20 +112,18 @@ FEATURE_DATASETS = {
         ),
         read=_read_ts_pair,
     ),
-    "motifs": Dataset(
+    "motifs": generated(
         format="dna",
         description="generated DNA in which two motifs make a site by their order and their distance",
-        licence="made by seqlab",
         split="1500 sequences train, 300 validate, 600 test",
-        files={},
-        read=_read_motifs,
+        make=motif_splits,
     ),
     "promoter_ecoli": Dataset(
         format="dna",
         description="promoters of E. coli (sigma 70) and other DNA of it, 81 bases (Umarov and Solovyev, 2017)",
         licence="none stated for the data, from RegulonDB; the repository that they come from is MIT",
         split="of every ten sequences of each file the first tests, the second validates",
-        files=_files(
+        files=remote_files(
             _PROMOTERS,
             {
                 "Ecoli_prom.fa": "1712f385e357491d309bd14f8fd4e8de3d018bd418402cab3c6014232197ce5e",
@@ -160,7 +137,9 @@ FEATURE_DATASETS = {
         description="junctions of introns and exons in primate DNA, or neither: UCI splice (Noordewier et al., 1991)",
         licence="CC-BY-4.0, as the UCI archive gives it",
         split="repeated sequences left out; of every ten of the others the first tests, the second validates",
-        files=_files(_SPLICE, {"splice.data": "ebbae10c85d3c285e2a2489a37e42bc2ee8d91d15005e391a9962fa3389a114f"}),
+        files=remote_files(
+            _SPLICE, {"splice.data": "ebbae10c85d3c285e2a2489a37e42bc2ee8d91d15005e391a9962fa3389a114f"}
+        ),
         read=_read_splice,
     ),
     "sklearn_digits": Dataset(
@@ -171,20 +150,18 @@ FEATURE_DATASETS = {
         files={},
         read=_read_sklearn_digits,
     ),
-    "drawn_digits": Dataset(
+    "drawn_digits": generated(
         format="pixels",
         description="generated digits of seven strokes in images of 8 x 8 pixels",
-        licence="made by seqlab",
         split="1200 drawings train, 240 validate, 400 test",
-        files={},
-        read=_read_drawn_digits,
+        make=digit_splits,
     ),
     "optdigits": Dataset(
         format="pixels",
         description="handwritten digits of 8 x 8 pixels: Optical Recognition of Handwritten Digits (Alpaydin, 1998)",
         licence="CC-BY-4.0, as the UCI archive gives it",
         split="its own: 2999 and 824 images for training and validation, 1797 of other writers for the test",
-        files=_files(
+        files=remote_files(
             _OPTDIGITS,
             {
                 "optdigits.tra": "a6d20dd0016ea85e8e207860d7b59411b07ddd18981ab250fa0ce37525570ab7",
@@ -201,7 +178,7 @@ FEATURE_DATASETS = {
         split="its own 10000 for the test; the last 5000 of its own 60000 for training validate",
         # The checksum of the training images is that of an archive made again of the same images. Another copy's
         # archive has another one: give its files as --dataset=idx:TRAIN_IMAGES,TRAIN_LABELS,...
-        files=_files(
+        files=remote_files(
             _MNIST,
             {
                 "train-images-idx3-ubyte.gz": "71524e2cd1ad2968737f7f2f2ff69cbfc32df8ccddff51593f7cb2d4e0eb5b64",

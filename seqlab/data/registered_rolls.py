@@ -1,19 +1,12 @@
 """The registry's data sets of music: four collections of piano rolls, and generated counterpoint."""
 
-from pathlib import Path
-from typing import Any
-
-from seqlab.data.entry import Dataset, Fractions
-from seqlab.data.files import RemoteFile
+from seqlab.data.entry import Dataset, Fractions, Parts, Paths, generated
+from seqlab.data.files import remote_files
 from seqlab.data.loaders.piano_rolls import read_mat_rolls
 from seqlab.data.synthetic.counterpoint import counterpoint_splits
 
 
-def _read_counterpoint(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
-    return counterpoint_splits()
-
-
-def _read_mat(paths: dict[str, Path], fractions: Fractions) -> tuple[Any, Any, Any]:
+def _read_mat(paths: Paths, fractions: Fractions) -> Parts:
     (path,) = paths.values()
     return read_mat_rolls(path)
 
@@ -25,18 +18,16 @@ _LICENCE = "none stated for the collection (Boulanger-Lewandowski et al., 2012)"
 
 
 def _poly_music(file: str, sha256: str, description: str, split: str, licence: str = _LICENCE) -> Dataset:
-    files = {file: RemoteFile(f"{_POLY_MUSIC}/{file}", sha256)}
+    files = remote_files(_POLY_MUSIC, {file: sha256})
     return Dataset("rolls", description, licence, f"its own: {split} pieces", files, _read_mat)
 
 
 ROLL_DATASETS = {
-    "counterpoint": Dataset(
+    "counterpoint": generated(
         format="rolls",
         description="generated counterpoint by rule, two to four voices in C major and C minor",
-        licence="made by seqlab",
         split="240 pieces train, 60 validate, 100 test",
-        files={},
-        read=_read_counterpoint,
+        make=counterpoint_splits,
     ),
     "jsb_chorales": _poly_music(
         "JSB_Chorales.mat",

@@ -1,51 +1,33 @@
-"""Music as piano rolls in three splits, by name or from files of the user's own."""
+"""Music as piano rolls in three parts, by name or from files of the user's own."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
-import numpy as np
-
-from seqlab.core.errors import DataError, SeqlabError, unknown_name
-from seqlab.data.files import locate, sha256_of
+from seqlab.core.errors import DataError
+from seqlab.data.entry import Fractions
 from seqlab.data.loaders.midi import read_midi
-from seqlab.data.loaders.piano_rolls import (
-    Parts,
-    Piece,
-    checked_piece,
-    read_json_rolls,
-    read_mat_rolls,
-    read_npz_rolls,
-)
-from seqlab.data.registry import DATASETS, DEFAULT_FRACTIONS, Fractions
-from seqlab.data.splits import split_by_position
+from seqlab.data.loaders.piano_rolls import Piece, checked_piece, read_json_rolls, read_mat_rolls, read_npz_rolls
+from seqlab.data.own_files import one_path
+from seqlab.data.registry import DEFAULT_FRACTIONS, Kind, load_data
+from seqlab.data.splits import DataSplits
 
-BUILTIN_ROLLS = "counterpoint"
-FORMAT = "rolls"
-# Formats whose one file has the three splits, and formats that may have a file or folder for each.
-WITH_SPLITS: dict[str, Callable[[Path], Parts]] = {"json": read_json_rolls, "mat": read_mat_rolls}
-WITHOUT_SPLITS = ("midi", "npz")
+RollSplits: TypeAlias = DataSplits[Sequence[Piece]]
 
 
-class RollSplits(NamedTuple):
-    """Pieces of music in three parts.
-
-    Attributes:
-        train: what the model is made from.
-        validation: what choices are made on.
-        test: read by the final evaluation alone.
-        checksums: file name -> sha256 of its bytes; for generated pieces, of their notes.
-        description: what they are.
-        licence: under which terms they are given.
-    """
-
-    train: Sequence[Piece]
-    validation: Sequence[Piece]
-    test: Sequence[Piece]
-    checksums: dict[str, str]
-    description: str
-    licence: str
+def rolls_kind(frames_per_beat: int) -> Kind:
+    """What is read, with so many frames of a quarter note for MIDI files."""
+    return Kind(
+        format="rolls",
+        builtin="counterpoint",
+        formats={
+            "json": one_path(read_json_rolls, has_splits=True),
+            "mat": one_path(read_mat_rolls, has_splits=True),
+            "midi": one_path(lambda folder: _read_midi_folder(folder, frames_per_beat)),
+            "npz": one_path(read_npz_rolls),
+        },
+        content=lambda part: (len(piece.roll).to_bytes(8, "little") + piece.roll.tobytes() for piece in part),
+    )
 
 
 def load_rolls(
@@ -69,45 +51,11 @@ def load_rolls(
     >>> load_rolls("builtin", data_dir="data").train[0].roll.shape
     (64, 88)
     """
-    kind, colon, path = dataset.partition(":")
-    if not colon:
-        return _registered(BUILTIN_ROLLS if dataset == "builtin" else dataset, data_dir, fractions)
-    if kind in WITH_SPLITS:
-        file = Path(path).expanduser()
-        parts, checksums = WITH_SPLITS[kind](file), {path: sha256_of(file)}
-        for name, part in zip(RollSplits._fields, parts, strict=False):
-            if not part:
-                raise DataError(f"{path}: expected pieces in each split, found none to {name}.")
-    elif kind in WITHOUT_SPLITS:
-        parts, checksums = _read_own(kind, path, fractions, frames_per_beat)
-    else:
-        raise unknown_name("format", kind, [*WITH_SPLITS, *WITHOUT_SPLITS])
-    return RollSplits(*parts, checksums, f"the music of {path}", "the user's own")
+    return load_data(dataset, rolls_kind(frames_per_beat), data_dir=data_dir, fractions=fractions)
 
 
-def _read_own(kind: str, path: str, fractions: Fractions, frames_per_beat: int) -> tuple[Parts, dict[str, str]]:
-    whole = Path(path).expanduser().exists()
-    names = [path] if whole else path.split(",")
-    if len(names) not in (1, 3):
-        what = "folder of MIDI files" if kind == "midi" else "file"
-        raise SeqlabError(
-            f"--dataset={kind}:{path}: expected one {what}, or three for training, validation and test with commas "
-            f"between them; got {len(names)}."
-        )
-    checksums: dict[str, str] = {}
-    found = []
-    for name in names:
-        place = Path(name).expanduser()
-        files = _midi_files(place) if kind == "midi" else [place]
-        if kind == "midi":
-            found.append([checked_piece(read_midi(file, frames_per_beat), str(file)) for file in files])
-        else:
-            found.append(read_npz_rolls(place))
-        checksums |= {str(file): sha256_of(file) for file in files}
-    if len(found) == 3:
-        return (found[0], found[1], found[2]), checksums
-    order = np.random.default_rng(0).permutation(len(found[0])).tolist()
-    return split_by_position([found[0][index] for index in order], fractions), checksums
+def _read_midi_folder(folder: Path, frames_per_beat: int) -> list[Piece]:
+    return [checked_piece(read_midi(file, frames_per_beat), str(file)) for file in _midi_files(folder)]
 
 
 def _midi_files(folder: Path) -> list[Path]:
@@ -117,22 +65,3 @@ def _midi_files(folder: Path) -> list[Path]:
     if not files:
         raise DataError(f"{folder}: expected MIDI files (.mid, .midi) in this folder, found none.")
     return files
-
-
-def _registered(name: str, data_dir: Path | str, fractions: Fractions) -> RollSplits:
-    if name not in DATASETS or DATASETS[name].format != FORMAT:
-        known = [known for known, entry in DATASETS.items() if entry.format == FORMAT]
-        raise unknown_name("dataset", name, [*known, "builtin", "midi:FOLDER", "mat:FILE", "json:FILE", "npz:FILE"])
-    entry = DATASETS[name]
-    paths = {file: locate(name, file, remote, data_dir) for file, remote in entry.files.items()}
-    parts: Parts = entry.read(paths, fractions)
-    checksums = {file: remote.sha256 for file, remote in entry.files.items()} or {name: _sha256_of(parts)}
-    return RollSplits(*parts, checksums, entry.description, entry.licence)
-
-
-def _sha256_of(parts: Parts) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        for piece in part:
-            digest.update(len(piece.roll).to_bytes(8, "little") + piece.roll.tobytes())
-    return digest.hexdigest()

@@ -4,43 +4,39 @@ The parts follow each other in time: training first, then validation, then test.
 deviation of each column over the training part alone.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from seqlab.core.errors import DataError, SeqlabError, unknown_name
-from seqlab.data.files import locate, sha256_of
+from seqlab.data.entry import Fractions
 from seqlab.data.loaders.dated_csv import Series, Width, read_dated_csv
-from seqlab.data.registry import DATASETS, DEFAULT_FRACTIONS, Fractions
+from seqlab.data.own_files import one_path
+from seqlab.data.registry import DEFAULT_FRACTIONS, Kind, load_data
+from seqlab.data.splits import DataSplits
 
-__all__ = ["BUILTIN_SERIES", "Scaling", "Series", "SeriesSplits", "load_series"]
+__all__ = ["Scaling", "Series", "SeriesSplits", "load_series", "series_kind"]
 
-BUILTIN_SERIES = "seasonal"
-FORMAT = "series"
+SeriesSplits: TypeAlias = DataSplits[Series]
 
 
-class SeriesSplits(NamedTuple):
-    """A series in three parts that follow each other.
-
-    Attributes:
-        train: what the model and the scaling are made from.
-        validation: what choices are made on.
-        test: read by the final evaluation alone.
-        checksums: file name -> sha256 of its bytes; of a generated series, of its numbers.
-        description: what the series is.
-        licence: under which terms it is given.
-    """
-
-    train: Series
-    validation: Series
-    test: Series
-    checksums: dict[str, str]
-    description: str
-    licence: str
+def series_kind(columns: Sequence[str] = (), gaps: bool = False) -> Kind:
+    """What is read; of files of the user's own these columns, and their empty fields as gaps or as errors."""
+    return Kind(
+        format="series",
+        builtin="seasonal",
+        formats={
+            "csv": one_path(
+                lambda path: read_dated_csv(path, columns, gaps=gaps),
+                split=lambda series, fractions: series.split(fractions),
+            )
+        },
+        content=lambda series: [series.values.tobytes()],
+    )
 
 
 class Scaling(NamedTuple):
@@ -129,23 +125,9 @@ def load_series(
     >>> load_series("builtin", data_dir="data").train.columns
     ('load', 'temperature')
     """
-    kind, colon, path = dataset.partition(":")
-    if colon:
-        if kind != "csv":
-            raise unknown_name("format", kind, ["csv"])
-        own = read_dated_csv(Path(path).expanduser(), columns, gaps=gaps)
-        checksums = {path: sha256_of(Path(path).expanduser())}
-        return SeriesSplits(*own.split(fractions), checksums, f"the series of {path}", "the user's own")
-    name = BUILTIN_SERIES if dataset == "builtin" else dataset
-    if name not in DATASETS or DATASETS[name].format != FORMAT:
-        known = [known for known, entry in DATASETS.items() if entry.format == FORMAT]
-        raise unknown_name("dataset", name, [*known, "builtin", "csv:PATH"])
-    entry = DATASETS[name]
-    paths = {file: locate(name, file, remote, data_dir) for file, remote in entry.files.items()}
-    train, validation, test = (_with_columns(part, columns) for part in entry.read(paths, fractions))
-    parts = (train, validation, test)
-    checksums = {file: remote.sha256 for file, remote in entry.files.items()} or {name: _sha256_of(parts)}
-    return SeriesSplits(*parts, checksums, entry.description, entry.licence)
+    splits = load_data(dataset, series_kind(columns, gaps), data_dir=data_dir, fractions=fractions)
+    train, validation, test = (_with_columns(part, columns) for part in splits.parts)
+    return replace(splits, train=train, validation=validation, test=test)
 
 
 def _with_columns(series: Series, columns: Sequence[str]) -> Series:
@@ -154,7 +136,3 @@ def _with_columns(series: Series, columns: Sequence[str]) -> Series:
             raise unknown_name("column", name, series.columns)
     chosen = [series.columns.index(name) for name in columns] or list(range(len(series.columns)))
     return series._replace(columns=tuple(series.columns[i] for i in chosen), values=series.values[:, chosen])
-
-
-def _sha256_of(parts: Sequence[Series]) -> str:
-    return hashlib.sha256(np.concatenate([part.values for part in parts]).tobytes()).hexdigest()

@@ -162,9 +162,9 @@ def series_windows(
     )
     for name in ("validation", "test"):
         check_length(getattr(parts, name), horizon, f"--horizon={horizon}, in the {name} part")
-    scaled = scaling.scale(np.concatenate([part.values for part in parts[:3]]))
+    scaled = scaling.scale(np.concatenate([part.values for part in parts.parts]))
     inputs = with_gaps(scaled) if gaps else scaled
-    ends = np.cumsum([0, *(len(part.values) for part in parts[:3])]).tolist()
+    ends = np.cumsum([0, *(len(part.values) for part in parts.parts)]).tolist()
     train, validation, test = (
         WindowBatches(
             inputs,

@@ -1,10 +1,44 @@
-"""Cutting what comes in one piece into training, validation and test parts, by position."""
+"""Data in three parts, and cutting what comes in one piece into them, by position or in an order of its own."""
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
 
 from seqlab.core.errors import SeqlabError
+
+Part = TypeVar("Part")
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DataSplits(Generic[Part]):
+    """A data set in three parts: a text, a series, or a list of rows each.
+
+    Attributes:
+        train: what the model, vocabularies and scaling are made from.
+        validation: what choices are made on.
+        test: read by the final evaluation alone.
+        checksums: file name -> sha256 of its bytes; of generated data, of their content.
+        description: what they are.
+        licence: under which terms they are given.
+        tokenized: of text, whether blanks part the words from punctuation already, so that scores must not do it again.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    checksums: dict[str, str]
+    description: str
+    licence: str
+    tokenized: bool = False
+
+    @property
+    def parts(self) -> tuple[Part, Part, Part]:
+        """The training, the validation and the test part."""
+        return self.train, self.validation, self.test
 
 
 def split_by_position(rows: Sequence[Any], fractions: Sequence[float]) -> tuple[Any, Any, Any]:
@@ -34,3 +68,9 @@ def split_by_position(rows: Sequence[Any], fractions: Sequence[float]) -> tuple[
             f"training, validation and test got {', '.join(str(len(part)) for part in parts)}. Use a longer file."
         )
     return parts
+
+
+def split_shuffled(rows: Sequence[Any], fractions: Sequence[float]) -> tuple[Any, Any, Any]:
+    """`split_by_position` of rows that are shuffled first, always alike: files of rows are often sorted."""
+    order = np.random.default_rng(0).permutation(len(rows)).tolist()
+    return split_by_position([rows[index] for index in order], fractions)

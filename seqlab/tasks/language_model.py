@@ -19,7 +19,7 @@ from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.keys import for_purpose
 from seqlab.core.masks import lengths_to_mask, select
 from seqlab.data.batch import Batch, Splits
-from seqlab.data.registry import TextSplits
+from seqlab.data.texts import TextSplits
 from seqlab.data.tokenize import TOKENIZERS, Tokenizer
 from seqlab.data.vocabulary import BOUNDARY_ID, Vocabulary
 from seqlab.data.windows import StreamWindows

@@ -128,7 +128,7 @@ def make_task(config: TaggingConfig, sentences: TaggedSplits) -> Task:
     jax.eval_shape(lambda key: init_params(model, lexicon, key), jax.random.key(0))  # Says what is wrong in the config.
     ids, table = pretrained(config.vectors, config.embedding_size, lexicon.words)
     sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
-    rows = (lexicon.rows(split, config.char_encoder != "none") for split in sentences[:3])
+    rows = (lexicon.rows(split, config.char_encoder != "none") for split in sentences.parts)
     splits = bucketed_splits(*rows, **sizes, seed=config.seed)
 
     def init(key: Key) -> Params:

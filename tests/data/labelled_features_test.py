@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqlab.core.errors import DataError, SeqlabError
-from seqlab.data.labelled_features import BUILTIN, load_labelled_features
+from seqlab.data.labelled_features import FEATURES, load_labelled_features
 from seqlab.data.registry import DATASETS
 
 # Rows of training, validation and test split, channels.
@@ -28,7 +28,7 @@ def write_csv(path, labels, num_channels=1):
 def test_registered_files_are_split_as_their_entry_says(data_folder, task, name):
     splits = load_labelled_features(task, name, data_dir=data_folder)
     sizes, num_channels = SIZES[task, name]
-    assert tuple(map(len, splits[:3])) == sizes
+    assert tuple(map(len, splits.parts)) == sizes
     assert splits.train[0].features.shape[1] == num_channels
     assert set(splits.checksums) == set(DATASETS[name].files)
     assert splits.description == DATASETS[name].description
@@ -37,8 +37,8 @@ def test_registered_files_are_split_as_their_entry_says(data_folder, task, name)
 def test_no_sequence_of_dna_is_in_two_splits(data_folder):
     for name in ("promoter_ecoli", "uci_splice"):
         splits = load_labelled_features("dna", name, data_dir=data_folder)
-        texts = [{row.text for row in split} for split in splits[:3]]
-        assert len(set.union(*texts)) == sum(map(len, texts)) == sum(map(len, splits[:3]))
+        texts = [{row.text for row in split} for split in splits.parts]
+        assert len(set.union(*texts)) == sum(map(len, texts)) == sum(map(len, splits.parts))
 
 
 @pytest.mark.parametrize("name", ["gestures", "motifs", "drawn_digits"])
@@ -48,7 +48,7 @@ def test_generated_sets_need_no_file_and_are_always_the_same(tmp_path, name):
     again = load_labelled_features(task, name, data_dir=tmp_path / "none")
     assert splits.checksums == again.checksums
     assert {row.label for row in splits.train} == {row.label for row in splits.test}
-    assert name == BUILTIN[task] or task == "pixels"
+    assert name == FEATURES[task].builtin or task == "pixels"
 
 
 def test_a_file_of_ones_own_is_shuffled_always_alike_and_cut(tmp_path):
@@ -57,9 +57,9 @@ def test_a_file_of_ones_own_is_shuffled_always_alike_and_cut(tmp_path):
         load_labelled_features("activity", f"csv:{path}", data_dir=tmp_path, fractions=(0.6, 0.2, 0.2))
         for _ in range(2)
     )
-    assert tuple(map(len, first[:3])) == (12, 4, 4)
-    names = [[row.name for row in split] for split in first[:3]]
-    assert names == [[row.name for row in split] for split in again[:3]]
+    assert tuple(map(len, first.parts)) == (12, 4, 4)
+    names = [[row.name for row in split] for split in first.parts]
+    assert names == [[row.name for row in split] for split in again.parts]
     assert sorted(name for part in names for name in part) == sorted(f"s{index}" for index in range(20))
     assert first.checksums == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
 
@@ -67,7 +67,7 @@ def test_a_file_of_ones_own_is_shuffled_always_alike_and_cut(tmp_path):
 def test_three_files_are_three_splits_and_files_of_fasta_are_classes(tmp_path):
     paths = [write_csv(tmp_path / f"{name}.csv", labels) for name, labels in {"a": "xyx", "b": "y", "c": "xx"}.items()]
     splits = load_labelled_features("activity", f"csv:{','.join(map(str, paths))}", data_dir=tmp_path)
-    assert tuple(map(len, splits[:3])) == (3, 1, 2)
+    assert tuple(map(len, splits.parts)) == (3, 1, 2)
     for name in ("site", "other"):
         (tmp_path / f"{name}.fa").write_text(">a\nACGT\n" * 10)
     dna = f"fasta:{tmp_path / 'site.fa'},{tmp_path / 'other.fa'}"
@@ -82,8 +82,8 @@ def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path):
     for task, dataset, say in [
         ("activity", "basic_motion", "unknown dataset 'basic_motion'; did you mean 'basic_motions'"),
         ("activity", "uci_splice", "unknown dataset 'uci_splice'"),
-        ("activity", f"fasta:{path}", "unknown format of task activity 'fasta'"),
-        ("activity", f"csv:{path},{path}", "expected 1 paths, or 3 for training, validation and test"),
+        ("activity", f"fasta:{path}", "unknown format 'fasta'"),
+        ("activity", f"csv:{path},{path}", "expected one path, or three for training, validation and test"),
         ("dna", f"fasta:{path}", "expected a path for each class"),
     ]:
         with pytest.raises(SeqlabError, match=say):
@@ -99,6 +99,6 @@ def test_scikit_learns_digits_are_those_of_the_test_file_of_optdigits(data_folde
     pytest.importorskip("sklearn")
     digits = load_labelled_features("pixels", "sklearn_digits", data_dir="none")
     test = load_labelled_features("pixels", "optdigits", data_dir=data_folder).test
-    rows = [row for split in digits[:3] for row in split]
+    rows = [row for split in digits.parts for row in split]
     np.testing.assert_allclose(rows[100].features, test[100].features, atol=1e-6)
     assert [row.label for row in rows] == [row.label for row in test]

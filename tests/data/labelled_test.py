@@ -17,8 +17,8 @@ def test_a_file_that_is_sorted_by_label_is_shuffled_before_it_is_cut(file, tmp_p
     splits = load_labelled(f"tsv:{file}", data_dir=tmp_path, fractions=(0.5, 0.25, 0.25))
     rows = [*splits.train, *splits.validation, *splits.test]
     assert sorted(row.row for row in rows) == list(range(1, 101))
-    assert [len(part) for part in splits[:3]] == [50, 25, 25]
-    assert all({row.label for row in part} == {"good", "bad"} for part in splits[:3])
+    assert [len(part) for part in splits.parts] == [50, 25, 25]
+    assert all({row.label for row in part} == {"good", "bad"} for part in splits.parts)
     assert load_labelled(f"tsv:{file}", data_dir=tmp_path, fractions=(0.5, 0.25, 0.25)) == splits
 
 
@@ -26,7 +26,7 @@ def test_three_files_are_the_three_splits(file, tmp_path):
     other = tmp_path / "b.tsv"
     other.write_text("dull\tbad\n")
     splits = load_labelled(f"tsv:{file},{other},{file}", data_dir=tmp_path)
-    assert [len(part) for part in splits[:3]] == [100, 1, 100]
+    assert [len(part) for part in splits.parts] == [100, 1, 100]
     assert [row.row for row in splits.train] == list(range(1, 101))
     assert set(splits.checksums) == {str(file), str(other)}
     with pytest.raises(SeqlabError, match=r"expected one path, or three .*; got 2"):
@@ -57,7 +57,7 @@ def test_a_share_of_a_label_is_kept_and_nothing_else_changes():
     whole, thinned = (load_labelled("builtin", data_dir="x", keep_share=share) for share in ("", "positive:0.1"))
     before, after = (Counter(row.label for row in splits.train) for splits in (whole, thinned))
     assert after == {"negative": before["negative"], "positive": round(0.1 * before["positive"])}
-    assert thinned[1:3] == whole[1:3]
+    assert thinned.parts[1:] == whole.parts[1:]
     assert set(thinned.train) < set(whole.train)
     assert thinned == load_labelled("builtin", data_dir="x", keep_share="positive:0.1")
     assert f"{after['positive']} of {before['positive']} training texts" in thinned.description
@@ -85,7 +85,7 @@ def test_a_dataset_that_is_not_there_is_refused(dataset, say, tmp_path):
 
 def test_sst2_has_its_official_split(data_folder):
     splits = load_labelled("sst2", data_dir=data_folder)
-    counts = [Counter(row.label for row in part) for part in splits[:3]]
+    counts = [Counter(row.label for row in part) for part in splits.parts]
     assert [sum(count.values()) for count in counts] == [6920, 872, 1821]
     assert [count["positive"] for count in counts] == [3610, 444, 909]
     assert max(len(row.text.split()) for row in splits.test) == 56

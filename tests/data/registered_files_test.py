@@ -10,10 +10,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from seqlab.core.errors import DataError
-from seqlab.data import labelled, registry
+from seqlab.data import registry
 from seqlab.data.files import RemoteFile
 from seqlab.data.labelled import load_labelled
-from seqlab.data.registry import DATASETS, load_text
+from seqlab.data.registry import DATASETS
+from seqlab.data.texts import load_text
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -41,7 +42,6 @@ def publish(tmp_path, monkeypatch):
             assert set(entry.files) == set(remote)
             changed = DATASETS | {name: type(entry)(**{**vars(entry), "files": remote})}
             monkeypatch.setattr(registry, "DATASETS", changed)
-            monkeypatch.setattr(labelled, "DATASETS", changed)
 
         yield put
         server.shutdown()
@@ -60,7 +60,7 @@ def test_penn_treebank_has_a_file_for_each_split(publish, tmp_path):
     files = {f"ptb.{part}.txt": f" no {part} <unk> N \n".encode() for part in ("train", "valid", "test")}
     publish("penn_treebank", files)
     splits = load_text("penn_treebank", data_dir=tmp_path / "data")
-    assert splits[:3] == (" no train <unk> N \n", " no valid <unk> N \n", " no test <unk> N \n")
+    assert splits.parts == (" no train <unk> N \n", " no valid <unk> N \n", " no test <unk> N \n")
     assert {path.name: path.read_bytes() for path in (tmp_path / "data" / "penn_treebank").iterdir()} == files
 
 
@@ -68,7 +68,7 @@ def test_wikitext2_is_read_from_its_archive(publish, tmp_path):
     members = {f"wikitext-2/wiki.{part}.tokens": f" = {part} – <unk> = \n" for part in ("train", "valid", "test")}
     publish("wikitext2", {"wikitext-2-v1.zip": zipped({**members, "wikitext-2/": ""})})
     splits = load_text("wikitext2", data_dir=tmp_path)
-    assert splits[:3] == tuple(members.values())
+    assert splits.parts == tuple(members.values())
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_movie_reviews_are_one_fold_of_ten_and_read_in_their_own_encoding(publis
         "movie_reviews", {file: "".join(f"{line}\n" for line in own).encode("latin-1") for file, own in lines.items()}
     )
     splits = load_labelled("movie_reviews", data_dir=tmp_path)
-    assert [len(part) for part in splits[:3]] == [48, 6, 6]
+    assert [len(part) for part in splits.parts] == [48, 6, 6]
     assert sorted(row.row for row in splits.test) == [10, 10, 20, 20, 30, 30]
     assert sorted(row.row for row in splits.validation) == [9, 9, 19, 19, 29, 29]
-    assert {(row.label, row.text.split()[0]) for part in splits[:3] for row in part} == {
+    assert {(row.label, row.text.split()[0]) for part in splits.parts for row in part} == {
         ("negative", "neg"),
         ("positive", "pos"),
     }

@@ -8,7 +8,9 @@ import pytest
 
 from seqlab.core.errors import DataError, SeqlabError
 from seqlab.data import registry
-from seqlab.data.registry import BUILTIN_TEXT, DATASETS, Dataset, load_text
+from seqlab.data.entry import Dataset
+from seqlab.data.registry import DATASETS
+from seqlab.data.texts import TEXTS, load_text
 from seqlab.data.tokenize import TOKENIZERS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,11 +29,11 @@ def test_every_entry_says_where_its_files_come_from_and_under_which_terms(name):
 
 def test_the_builtin_text_needs_no_folder_and_is_split_by_position(tmp_path):
     splits = load_text("builtin", data_dir=tmp_path / "none")
-    assert splits == load_text(BUILTIN_TEXT, data_dir=tmp_path / "none")
+    assert splits == load_text(TEXTS.builtin, data_dir=tmp_path / "none")
     text = splits.train + splits.validation + splits.test
     assert len(splits.train) == int(len(text) * 0.9)
     assert len(text) > 300_000
-    assert splits.checksums == {BUILTIN_TEXT: hashlib.sha256(text.encode()).hexdigest()}
+    assert splits.checksums == {TEXTS.builtin: hashlib.sha256(text.encode()).hexdigest()}
     assert not (tmp_path / "none").exists()
 
 
@@ -42,6 +44,14 @@ def test_a_file_of_the_users_is_cut_by_the_given_fractions(tmp_path):
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (50, 30, 20)
     assert splits.train + splits.validation + splits.test == "0123456789" * 10
     assert splits.checksums == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_three_files_are_the_three_parts_as_they_are(tmp_path):
+    for name in "abc":
+        (tmp_path / name).write_text(f"text {name}")
+    splits = load_text("text:" + ",".join(str(tmp_path / name) for name in "abc"), data_dir=tmp_path)
+    assert splits.parts == ("text a", "text b", "text c")
+    assert list(splits.checksums) == [str(tmp_path / name) for name in "abc"]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +113,8 @@ import sys, types
 seqlab = types.ModuleType("seqlab")
 seqlab.__path__ = ["seqlab"]
 sys.modules["seqlab"] = seqlab
-import seqlab.data.registry, seqlab.data.tokenize, seqlab.data.vocabulary, seqlab.data.windows
-assert seqlab.data.registry.load_text("builtin", data_dir="data").train
+import seqlab.data.texts, seqlab.data.tokenize, seqlab.data.vocabulary, seqlab.data.windows
+assert seqlab.data.texts.load_text("builtin", data_dir="data").train
 print(sorted({"jax", "pooch", "requests"} & set(sys.modules)))
 """
     result = subprocess.run(

@@ -17,7 +17,7 @@ def write(path, values):
 def test_parts_follow_each_other_and_scaling_knows_the_first_alone(tmp_path):
     path = write(tmp_path / "x.csv", [*range(10), *[100] * 10])
     series = load_series(f"csv:{path}", data_dir=tmp_path, fractions=(0.5, 0.25, 0.25))
-    assert [len(part.values) for part in series[:3]] == [10, 5, 5]
+    assert [len(part.values) for part in series.parts] == [10, 5, 5]
     scaling = Scaling.of(series.train)
     assert scaling.mean.tolist() == [4.5]
     values = np.array([[0.0], [7.5]])
@@ -99,8 +99,8 @@ def test_the_generated_series_repeats_itself_and_has_days():
 @pytest.mark.slow
 def test_the_registered_series_have_their_splits(data_folder):
     etth1 = load_series("etth1", data_dir=data_folder / "ett_h1")
-    assert [str(part.dates[0])[:10] for part in etth1[:3]] == ["2016-07-01", "2017-06-26", "2017-10-24"]
-    assert [part.values.shape for part in etth1[:3]] == [(8640, 7), (2880, 7), (2880, 7)]
+    assert [str(part.dates[0])[:10] for part in etth1.parts] == ["2016-07-01", "2017-06-26", "2017-10-24"]
+    assert [part.values.shape for part in etth1.parts] == [(8640, 7), (2880, 7), (2880, 7)]
     sunspots = load_series("sunspots", data_dir=data_folder / "univariate_series")
     test = sunspots.test.values[:, 0]
     before = np.concatenate([sunspots.validation.values[-1:, 0], test[:-1]])

@@ -16,7 +16,7 @@ def write(tmp_path):
 
 
 def words_of(splits):
-    return ["".join(word for sentence in part for word in sentence.words) for part in splits[:3]]
+    return ["".join(word for sentence in part for word in sentence.words) for part in splits.parts]
 
 
 def test_one_file_is_cut_by_sentences_and_three_are_the_splits(write):
@@ -30,7 +30,7 @@ def test_one_file_is_cut_by_sentences_and_three_are_the_splits(write):
 
 
 def test_two_files_and_other_formats_and_names_are_refused(write):
-    with pytest.raises(SeqlabError, match=r"expected one file, or three .* got 2"):
+    with pytest.raises(SeqlabError, match=r"expected one path, or three .* got 2"):
         load_tagged(f"conll:{write('a', 'a')},{write('b', 'b')}", data_dir="none")
     with pytest.raises(SeqlabError, match="unknown format 'text'"):
         load_tagged("text:a", data_dir="none")
@@ -50,6 +50,6 @@ def test_a_type_in_a_held_out_file_alone_is_refused(write, tmp_path):
 @pytest.mark.slow
 def test_wnut_17_has_as_many_sentences_and_entities_as_its_paper_says(data_folder):
     splits = load_tagged("wnut17", data_dir=data_folder)
-    assert [len(part) for part in splits[:3]] == [3394, 1009, 1287]
-    assert [sum(len(row.words) for row in part) for part in splits[:3]] == [62730, 15733, 23394]
-    assert [sum(len(entities(row.tags)) for row in part) for part in splits[:3]] == [1975, 836, 1079]
+    assert [len(part) for part in splits.parts] == [3394, 1009, 1287]
+    assert [sum(len(row.words) for row in part) for part in splits.parts] == [62730, 15733, 23394]
+    assert [sum(len(entities(row.tags)) for row in part) for part in splits.parts] == [1975, 836, 1079]

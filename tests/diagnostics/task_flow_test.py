@@ -10,7 +10,7 @@ import pytest
 
 from seqlab.cells import make_cell
 from seqlab.core.errors import SeqlabError
-from seqlab.data.registry import TextSplits
+from seqlab.data.texts import TextSplits
 from seqlab.diagnostics import task_gradient_flow
 from seqlab.layers.config import RecurrentConfig
 from seqlab.optim import OptimizerConfig, make_optimizer

@@ -6,7 +6,7 @@ from absl import flags
 
 from experiments import command_line, flag_definitions, from_flags, task_table
 from seqlab.core.errors import SeqlabError
-from seqlab.data.registry import load_text
+from seqlab.data.texts import load_text
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.language_model import LanguageModelConfig

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqlab.core.errors import SeqlabError
-from seqlab.data.registry import load_text
+from seqlab.data.texts import load_text
 from seqlab.models.ngram import best_ngram, ngram_nats, ngram_nats_by_order
 
 VOCABULARY_SIZE = 4

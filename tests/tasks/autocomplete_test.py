@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqlab.data.registry import TextSplits, load_text
 from seqlab.data.synthetic.commands import PAIRS
+from seqlab.data.texts import TextSplits, load_text
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.data.vocabulary import BOUNDARY_ID, UNKNOWN_ID, Vocabulary
 from seqlab.layers.config import RecurrentConfig

@@ -12,7 +12,7 @@ import pytest
 
 from seqlab.core.errors import SeqlabError
 from seqlab.data.batch import Batch
-from seqlab.data.registry import TextSplits
+from seqlab.data.texts import TextSplits
 from seqlab.data.vocabulary import Vocabulary
 from seqlab.layers.config import RecurrentConfig
 from seqlab.tasks.base import Hyper

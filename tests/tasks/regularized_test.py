@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from seqlab.core.trees import leaf_name, named_leaves
-from seqlab.data.registry import TextSplits
+from seqlab.data.texts import TextSplits
 from seqlab.layers.config import RecurrentConfig
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.language_model import LanguageModelConfig, make_task

@@ -1,4 +1,5 @@
 import functools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -159,7 +160,7 @@ def test_words_beyond_the_longest_are_not_read():
     reader = TextReader.build(SPLITS.train, "word", 1, 3)
     assert reader.split("a b c " * 100_000) == ["a", "b", "c"]
     long = [LabelledText("the film " * 50, "no"), *SPLITS.train]
-    task = make_task(config_of(max_length=3), SPLITS._replace(train=long))
+    task = make_task(config_of(max_length=3), replace(SPLITS, train=long))
     assert max(batch.inputs.shape[1] for batch in map(task.splits.train.batch, range(5))) == 3
 
 

@@ -1,5 +1,6 @@
 import functools
 import json
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -148,7 +149,7 @@ def predictions_folder(tmp_path):
 
 def test_codecs_come_from_the_training_split_alone_and_survive_their_files(tmp_path):
     test = [Pair("one unseen", "un inconnu", "here")]
-    task = make_task(config_of(), SPLITS._replace(validation=test, test=test))
+    task = make_task(config_of(), replace(SPLITS, validation=test, test=test))
     for name, save in task.artifacts.items():
         save(tmp_path / name)
     loaded = Languages.load(tmp_path, "word")
@@ -159,7 +160,7 @@ def test_codecs_come_from_the_training_split_alone_and_survive_their_files(tmp_p
 
 def test_an_empty_side_is_said_with_its_place():
     with pytest.raises(DataError, match="pairs:7: expected words on both sides"):
-        make_task(config_of(), SPLITS._replace(test=[Pair("one", " ", "pairs:7")]))
+        make_task(config_of(), replace(SPLITS, test=[Pair("one", " ", "pairs:7")]))
     with pytest.raises(SeqlabError, match="line 2: expected a sentence to translate"):
         translator()(["one", " "])
 
