@@ -36,7 +36,7 @@ from seqlab.models.encoder_decoder import Decoded, EncoderDecoder
 from seqlab.models.translate import shifted
 from seqlab.tasks.base import Compile, Hyper, Loss, Task
 from seqlab.tasks.translation_data import KINDS, Languages
-from seqlab.tasks.translation_scores import dictionary_scores, shown, split_scores
+from seqlab.tasks.translation_scores import NUM_SHOWN, dictionary_scores, shown, split_scores
 from seqlab.tasks.translator import Translator
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -131,13 +131,14 @@ def make_task(config: TranslationConfig, pairs: ParallelSplits) -> Task:
         nats = Mean(*softmax_cross_entropy(logits, batch.targets, _mask(batch)))
         return {"loss": nats, "accuracy": accuracy(logits, batch.targets, _mask(batch))}, carry
 
-    def translator(params: Params, jit: Compile) -> Translator:
+    def translator(params: Params, **options: Any) -> Translator:
         params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
-        return Translator(model, params, languages, jit, config.eval_batch_size)
+        return Translator(model, params, languages, **options)
 
     def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
         search = {"width": config.beam_width, "length_penalty": config.length_penalty}
-        return split_scores(translator(params, jit), pairs, folder / "predictions", **search)
+        compiled = translator(params, compile=jit, batch_size=config.eval_batch_size)
+        return split_scores(compiled, pairs, folder / "predictions", **search)
 
     return Task(
         name="translation",
@@ -150,7 +151,7 @@ def make_task(config: TranslationConfig, pairs: ParallelSplits) -> Task:
         scores=lambda means: {**means, "perplexity": perplexity(means["loss"])},
         baselines=lambda: {"dictionary": dictionary_scores(pairs)},
         artifacts=languages.artifacts(),
-        show=lambda params, key: shown(translator(params, lambda function: function), pairs),
+        show=lambda params, key: shown(translator(params, batch_size=NUM_SHOWN), pairs),
         headline="bleu",
         finish=finish,
     )
