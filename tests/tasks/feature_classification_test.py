@@ -13,7 +13,6 @@ from seqlab.data.loaders.sensors import LabelledFeatures
 from seqlab.data.synthetic.motifs import reverse_complement as of_letters
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.classification_prediction import apply_with
 from seqlab.tasks.classification_scores import classified_scores
@@ -26,9 +25,9 @@ from seqlab.tasks.feature_classification import (
 )
 from seqlab.tasks.feature_data import FeatureReader, pixel_order
 from seqlab.tasks.feature_prediction import classify
-from seqlab.train import evaluate_split, make_train_step
-from seqlab.train.state import TrainState
+from seqlab.train import evaluate_split
 from tests.contracts.cases import jit
+from tests.tasks.learning import learn
 
 
 def recordings(seed, size):
@@ -66,14 +65,7 @@ def params_of():
 
 def test_a_batch_can_be_learned():
     task = task_of()
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.03), steps_per_epoch=1, total_steps=20)
-    step = jit(make_train_step(task, optimizer, Hyper(dropout_rate=0.1)))
-    state = TrainState(jnp.array(0, jnp.int32), params_of(), optimizer.init(params_of()), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(1))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(1)], hyper=Hyper(dropout_rate=0.1), jit=jit)
     assert losses[-1] < 0.7 * min(losses[:3])
 
 

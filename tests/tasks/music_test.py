@@ -16,13 +16,12 @@ from seqlab.data.synthetic.counterpoint import independent_optimum
 from seqlab.data.transposition import TransposedBatches
 from seqlab.layers.config import RecurrentConfig
 from seqlab.metrics.counterpoint import rules_kept
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.music import MusicConfig, make_model, make_task, rows_of, shown
 from seqlab.tasks.music_baselines import baseline_scores, draw_marginal, marginals, markov_table
 from seqlab.tasks.musician import Musician
-from seqlab.train import evaluate_split, make_train_step
-from seqlab.train.state import TrainState
+from seqlab.train import evaluate_split
+from tests.tasks.learning import learn
 
 
 def pieces_of(seed, size):
@@ -37,6 +36,7 @@ def pieces_of(seed, size):
     return found
 
 
+HYPER = Hyper(dropout_rate=0.1)
 SPLITS = RollSplits(pieces_of(0, 24), pieces_of(1, 7), pieces_of(2, 6), {}, "chords", "none")
 
 
@@ -58,21 +58,9 @@ def params_of(**changes):
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.3, leaf.shape), leaf.dtype), shapes)
 
 
-def train(task, num_steps, learning_rate):
-    optimizer = make_optimizer(OptimizerConfig("adam", learning_rate), steps_per_epoch=1, total_steps=num_steps)
-    step = jax.jit(make_train_step(task, optimizer, Hyper(dropout_rate=0.1)))
-    params = jax.jit(task.init)(jax.random.key(0))
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for number in range(num_steps):
-        state, info = step(state, task.splits.train.batch(number))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
-    return state.params, losses
-
-
 def test_the_notes_of_chords_are_learned():
-    _, losses = train(task_of(conditioning="mode"), 60, 0.03)
+    task = task_of(conditioning="mode")
+    _, losses = learn(task, [task.splits.train.batch(number) for number in range(60)], hyper=HYPER)
     assert losses[-1] < 0.2 * losses[0]
 
 
@@ -211,7 +199,9 @@ def test_counterpoint_is_learned_toward_the_optimum_and_keeps_more_rules_than_no
     pieces = load_rolls("builtin", data_dir="nowhere")
     config = config_of(recurrent=RecurrentConfig("gru", hidden_size=96), embedding_size=64, batch_size=8)
     task = make_task(config, pieces)
-    params, _ = train(task, 1500, 3e-3)
+    params, _ = learn(
+        task, [task.splits.train.batch(number) for number in range(1500)], learning_rate=3e-3, hyper=HYPER
+    )
     found = evaluate_split(task, jax.jit(task.evaluate), params, "test")
     baselines, optimum = baseline_scores(pieces), independent_optimum(pieces.test)
     assert optimum < found["nll"] < 0.5 * (optimum + baselines["markov"]["test"]["nll"])

@@ -13,17 +13,15 @@ from seqlab.data.loaders.conll import Sentence
 from seqlab.data.synthetic.named_entities import NAMES, named_entity_sentences
 from seqlab.data.tagged import TaggedSplits
 from seqlab.layers.config import RecurrentConfig
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.decision import load_decision
 from seqlab.tasks.tagging import TaggingConfig, decode, make_model, make_task, read_as_unknown
 from seqlab.tasks.tagging_data import NUM_CHARACTERS, Lexicon, most_frequent_tags
 from seqlab.tasks.tagging_prediction import predict_split, tag_lines
 from seqlab.tasks.tagging_scores import PENALTIES, best_penalty, final_scores, seqeval_scores, tag_scores
-from seqlab.train import make_train_step
 from seqlab.train.evaluate import evaluate_split
-from seqlab.train.state import TrainState
 from tests.contracts.cases import jit
+from tests.tasks.learning import learn
 
 
 @functools.cache
@@ -79,15 +77,7 @@ for_both_layers = pytest.mark.parametrize("output_layer", [pytest.param("softmax
 @for_both_layers
 def test_a_batch_can_be_learned(output_layer):
     task = task_of(output_layer)
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.03), steps_per_epoch=1, total_steps=20)
-    step = jit(make_train_step(task, optimizer))
-    params = params_of(output_layer)
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(0))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(0)], jit=jit)
     assert losses[-1] < 0.7 * losses[0]
 
 

@@ -10,15 +10,14 @@ from seqlab.core.errors import DataError, SeqlabError
 from seqlab.data.labelled import LabelledSplits
 from seqlab.data.loaders.labelled_text import LabelledText
 from seqlab.layers.config import RecurrentConfig
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.classification_data import TextReader, class_weights
 from seqlab.tasks.classification_prediction import apply_with, classify
 from seqlab.tasks.classification_scores import called, choose_threshold, classified_scores
 from seqlab.tasks.text_classification import ClassificationConfig, make_model, make_task
-from seqlab.train import evaluate_split, make_train_step
-from seqlab.train.state import TrainState
+from seqlab.train import evaluate_split
 from tests.contracts.cases import jit
+from tests.tasks.learning import learn
 
 WORDS = ["good", "bad", "the", "film", "was", "not"]
 
@@ -66,15 +65,7 @@ def applier():
 
 def test_a_batch_can_be_learned():
     task = task_of(pooling="max")
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.03), steps_per_epoch=1, total_steps=20)
-    step = jit(make_train_step(task, optimizer, Hyper(dropout_rate=0.1)))
-    params = jit(task.init)(jax.random.key(0))
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(1))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(1)], hyper=Hyper(dropout_rate=0.1), jit=jit)
     assert losses[-1] < 0.7 * min(losses[:3])
 
 

@@ -14,13 +14,12 @@ from seqlab.data.vocabulary import BOUNDARY_ID
 from seqlab.layers.config import RecurrentConfig
 from seqlab.metrics.translation import translation_scores
 from seqlab.models.translate import shifted
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.translation import TranslationConfig, make_model, make_task
 from seqlab.tasks.translation_data import Languages
 from seqlab.tasks.translator import Translator
-from seqlab.train import evaluate_split, make_train_step
-from seqlab.train.state import TrainState
+from seqlab.train import evaluate_split
+from tests.tasks.learning import learn
 
 NUMBERS = {"one": "un", "two": "deux", "three": "trois", "red": "rouge", "blue": "bleu", "and": "et"}
 
@@ -69,15 +68,8 @@ def translator(batch_size=8):
 @pytest.mark.parametrize("scheduled_sampling_rate", [0.0, 0.3])
 def test_a_batch_can_be_learned(scheduled_sampling_rate):
     task = task_of(scheduled_sampling_rate=scheduled_sampling_rate)
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.03), steps_per_epoch=1, total_steps=20)
-    step = jax.jit(make_train_step(task, optimizer, Hyper(dropout_rate=0.1, label_smoothing=0.1)))
-    params = jax.jit(task.init)(jax.random.key(0))
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(1))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    hyper = Hyper(dropout_rate=0.1, label_smoothing=0.1)
+    _, losses = learn(task, 20 * [task.splits.train.batch(1)], hyper=hyper)
     assert losses[-1] < 0.7 * min(losses[:3])
 
 

@@ -17,16 +17,14 @@ from seqlab.data.synthetic.agreement import KINDS, VERBS, agreement_batch, vocab
 from seqlab.data.synthetic.generated import GeneratedBatches
 from seqlab.layers.config import RecurrentConfig
 from seqlab.models.many_to_many import Aligned
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.agreement import counted_scores
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.sequence_classification import distance_buckets
 from seqlab.tasks.table import PROBLEMS, make_problem
 from seqlab.tasks.whole_sequences import SequenceConfig, apply_with, make_task
-from seqlab.train import make_train_step
 from seqlab.train.evaluate import evaluate_split
-from seqlab.train.state import TrainState
 from tests.contracts.cases import jit
+from tests.tasks.learning import learn
 
 LENGTH = 10
 # One problem of each shape by default: whole sequences to one answer with padding, and step by step without.
@@ -77,15 +75,7 @@ def answers(name, lines):
 @for_all_problems
 def test_a_batch_can_be_learned(name):
     task = task_of(name)
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.02), steps_per_epoch=1, total_steps=20)
-    step = jit(make_train_step(task, optimizer))
-    params = params_of(name)
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(0))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(0)], learning_rate=0.02, jit=jit)
     assert losses[-1] < 0.95 * losses[0]
     assert losses[-1] < min(losses[:5])
 
