@@ -2,6 +2,7 @@
 
     python -m experiments.bench [--suite=layers|training|length|all] [--json=FILE]
     python -m experiments.bench --suite=gpu [--json=FILE]
+    python -m experiments.bench --suite=population --engines=auto,native [--json=FILE]
     python -m experiments.bench --suite=layers --cells=lstm --shapes=32x128x128x256 --peers=flax,torch --repeats=20
 
 Peers are the extra ``bench`` of the package; one that is not installed is named as skipped. XLA and PyTorch run on as
@@ -14,6 +15,9 @@ under each engine, beside PyTorch with cuDNN. What XLA does with a loop there ca
 
     XLA_FLAGS="--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_graph_min_graph_size=1"
     XLA_FLAGS="--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true"
+
+The suite ``population``, not among ``all`` either, sets many small models that are trained as one program against one
+after the other and against processes of their own; see ``experiments/benchmarks/population_suite.py``.
 
 Exit status: 0 done; 2 wrong flags, or no such GPU.
 """
@@ -37,9 +41,9 @@ SHAPES = "32x128x128x256,64x64x64x64,8x512x32x128,128x100x256x512,1x1000x64x128,
 define_enum(
     "suite",
     "all",
-    ["layers", "training", "length", "all", "gpu"],
-    "What to measure; gpu, not among all, needs an NVIDIA GPU, and has shapes and engines of its own. XLA_FLAGS to try "
-    "there: --xla_gpu_enable_command_buffer=+WHILE, --xla_gpu_graph_min_graph_size=1, "
+    ["layers", "training", "length", "all", "gpu", "population"],
+    "What to measure; population is not among all, nor is gpu, which needs an NVIDIA GPU and has shapes and engines of "
+    "its own. XLA_FLAGS to try there: --xla_gpu_enable_command_buffer=+WHILE, --xla_gpu_graph_min_graph_size=1, "
     "--xla_gpu_command_buffer_unroll_loops=true.",
 )
 flags.DEFINE_string("json", "", "File to write the figures to; empty for none.")
@@ -88,9 +92,10 @@ def main() -> int:
         "layers": lambda: run_layers(shapes, values.cells, engines, peers, values.repeats),
         "training": lambda: run_training(engines, peers, values.repeats),
         "length": lambda: run_length(lengths, values.cells, engines, values.repeats),
+        "population": lambda: run_population(engines, values.repeats),
         "gpu": lambda: run_gpu(values.repeats, torch_device="cuda" if "torch" in peers else None),
     }
-    for name in [name for name in suites if name != "gpu"] if values.suite == "all" else [values.suite]:
+    for name in ["layers", "training", "length"] if values.suite == "all" else [values.suite]:
         report[name] = suites[name]()
         if values.json:
             Path(values.json).write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
@@ -245,6 +250,27 @@ def run_gpu(repeats: int, torch_device: str | None) -> list[Any]:
         for name, why in row["failed"].items():
             print(f"  {name}: {why}")
     return rows
+
+
+def run_population(engines: Sequence[str], repeats: int) -> dict[str, Any]:
+    """The population suite."""
+    from experiments.benchmarks import population_suite as suite
+
+    print(f"\nMany GRUs on the adding problem: model steps a second, and times one after the other; {repeats} turns")
+    rows = []
+    for row in suite.measure(engines, repeats):
+        rows.append(row)
+        config, paces = row["config"], row["model_steps_per_second"]
+        left = [f"H {config['hidden_size']}, B {config['batch_size']}", config["engine"]]
+        print(_line([*left, suite.ALONE], [f"{paces[suite.ALONE]:,.0f}"]))
+        for size, ratio in row["times_one_after_the_other"].items():
+            print(_line([*left, f"{size} members"], [f"{paces[size]:,.0f}", f"{ratio:.2f} times"]), flush=True)
+    processes = suite.measure_processes(engines[-1])
+    print(f"\nProcesses of {suite.PROCESS_STEPS} steps, start and compiling included: model steps a second")
+    for name in ("separate", "population"):
+        print(_line([name, processes["engine"]], [f"{processes[name]:,.1f}"]))
+    print(_line(["ratio"], [f"{processes['ratio']:.1f} times"]))
+    return {"rows": rows, "processes": processes}
 
 
 def _by_length(row: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -27,6 +27,15 @@ HELP_ON_FILES = """
 # What absl takes for true or false.
 _TRUTH_VALUES = ("true", "t", "1", "false", "f", "0")
 
+
+class SignalError(KeyboardInterrupt):
+    """A signal that ends the program at once."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 # Running ---------------------------------------------------------------------------------------------------------
 
 
@@ -40,8 +49,9 @@ def run(
     """Parses the command line, calls ``main`` and exits with the status that it returns (None counts as 0).
 
     A :class:`SeqlabError`, or an OSError that names a file, is printed as ``program: error: ...`` and the status is 2;
-    an interrupt gives 130. Any other exception is a defect of ours and keeps its traceback. ``--help`` prints the
-    flags of our own modules, ``--helpfull`` those of the libraries too, and both exit with 0.
+    an interrupt gives 130, and another signal (:class:`SignalError`) 128 and its number. Any other exception is a
+    defect of ours and keeps its traceback. ``--help`` prints the flags of our own modules, ``--helpfull`` those of the
+    libraries too, and both exit with 0.
 
     Args:
         main: what to run; it gets the positional arguments, reads the parsed flags, and is best where heavy modules
@@ -64,9 +74,9 @@ def run(
         if error.filename is None:
             raise
         status = _fail(program, f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path and its permissions.")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"{program}: interrupted", file=sys.stderr)
-        status = 130
+        status = 128 + (interrupt.number if isinstance(interrupt, SignalError) else signal.SIGINT)
     sys.exit(status)
 
 

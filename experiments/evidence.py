@@ -36,7 +36,7 @@ def evidence_with(model: FeatureClassifier, reader: FeatureReader, params: Param
             logits = apply_with(model, params)(inputs, lengths).logits[0]
             return logits[index] - (logits.sum() - logits[index]) / (len(logits) - 1)
 
-        return integrated_gradients(margin, inputs, jnp.full_like(inputs, base)).sum(axis=-1)
+        return integrated_gradients(margin, inputs, jnp.full_like(inputs, base)).sum(axis=tuple(range(2, inputs.ndim)))
 
     compiled = compiler(evidence)
     return lambda inputs, lengths, index: compiled(params, inputs, lengths, jnp.array(index))

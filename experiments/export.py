@@ -2,11 +2,12 @@
 
     python -m experiments.export --run_dir=D --to=params.safetensors
     python -m experiments.export --run_dir=D --to=params.safetensors --layout=torch
+    python -m experiments.export --run_dir=D --to=FOLDER --layout=stablehlo
 
 The params are those of the best checkpoint, and the file keeps the run's flags beside them. The layout ``seqlab`` is
 the tree that ``seqlab.convert.load_params`` gives back; ``torch`` has the names and shapes of a module with an
-``nn.Embedding`` named embedding, the recurrent layers as stack, and an ``nn.Linear`` named head. Exit status: 0 done;
-2 wrong flags.
+``nn.Embedding`` named embedding, the recurrent layers as stack, and an ``nn.Linear`` named head; ``stablehlo`` makes a
+folder with the model as a program (`experiments.export_program`). Exit status: 0 done; 2 wrong flags.
 """
 
 from pathlib import Path
@@ -18,8 +19,13 @@ from experiments import command_line, run_folder
 from experiments.flag_kinds import define_enum
 from seqlab.core.errors import RunFolderError, SeqlabError
 
-flags.DEFINE_string("to", "", "The file to write, such as params.safetensors.")
-define_enum("layout", "seqlab", ["seqlab", "torch"], "Names and shapes: our own, or those of PyTorch's modules.")
+flags.DEFINE_string("to", "", "The file to write, such as params.safetensors, or the folder.")
+define_enum(
+    "layout",
+    "seqlab",
+    ["seqlab", "torch", "stablehlo"],
+    "Names and shapes: our own, or those of PyTorch's modules; or a folder with the model as a program.",
+)
 
 # What changes the outputs and has no place in a state dict.
 NOT_IN_TORCH = ["skip_connections", "zoneout_rate", "learned_carry"]
@@ -46,6 +52,11 @@ def main() -> int:
     checkpoints = Checkpoints(folder / "checkpoints")
     params = checkpoints.stored_params(checkpoints.best_step())
     metadata = {"flags": (folder / "flags.txt").read_text(encoding="utf-8")}
+    if asked.layout == "stablehlo":
+        from experiments.export_program import export_programs
+
+        print(f"wrote {path}: {', '.join(export_programs(path, folder, run, params))}, and load.py")
+        return 0
     if asked.layout == "torch":
         save_arrays(path, _as_state_dict(params, run), metadata={"format": "pt", **metadata})
     else:

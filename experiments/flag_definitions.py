@@ -31,10 +31,33 @@ define_integer("eval_batch_size", 32, "Rows of a batch in evaluation.", low=1)
 define_integer("window_size", 64, "Time steps of a window of text; the gradient reaches back as far.", low=1)
 define_integer("frames_per_beat", 1, "Frames of a quarter note in MIDI files that are read and written.", low=1)
 define_integer("transpose_semitones", 0, "How far training music is moved up or down at most; 0 for not.", low=0)
+define_enum(
+    "audio_features", "log_mel", ["log_mel", "mfcc"], "What a frame of sound is: mel bands, or cepstra of them."
+)
+define_integer("sample_rate", 8000, "Samples a second that recordings are resampled to.", low=1000)
+define_float("window_ms", 25.0, "Milliseconds that a frame of sound sees.", low=0.1)
+define_float("hop_ms", 10.0, "Milliseconds from a frame of sound to the next.", low=0.1)
+define_integer("num_bands", 40, "Bands of the mel scale.", low=1)
+define_integer("num_coefficients", 13, "Coefficients of mfcc, the first of which is the loudness.", low=1)
+define_float("low_hz", 20.0, "Where the lowest band begins.", low=0.0)
+define_float("high_hz", 0.0, "Where the highest band ends; 0 for half of --sample_rate.", low=0.0)
+define_float("least_energy", 1e-8, "What the energy of a band is at least, before the logarithm.", low=1e-30)
+flags.DEFINE_boolean(
+    "subtract_mean", False, "Whether each recording's mean is taken from its features: loudness and microphone."
+)
+define_integer("time_masks", 0, "Stretches of frames that training masks in each recording; 0 for none.", low=0)
+define_integer("time_mask_width", 10, "Most frames of such a stretch, and a fifth of the recording at most.", low=1)
+define_integer("frequency_masks", 0, "Stretches of bands that training masks in each recording; 0 for none.", low=0)
+define_integer("frequency_mask_width", 8, "Most bands of such a stretch.", low=1)
 flags.DEFINE_boolean("permute_pixels", False, "Whether pixels are read in a fixed order that mixes all places.")
 flags.DEFINE_boolean("reverse_complement", False, "Whether half of the DNA in training is read from the other strand.")
 flags.DEFINE_list("target_columns", [], "Columns of a series to forecast, with commas; empty for all.")
-define_enum("gaps", "refuse", ["refuse", "mask"], "A series' missing values: an error, or read as missing.")
+define_enum(
+    "gaps",
+    "refuse",
+    ["refuse", "mask", "forward_fill"],
+    "A series' missing values: an error, read as missing, or the last value in their place.",
+)
 define_integer("lookback", 72, "Rows of a series that a forecast is made from.", low=1)
 define_integer("horizon", 24, "Rows of a series that are forecast.", low=1)
 define_integer("season", 24, "Rows of a series' season, such as 24 hours of a day.", low=1)
@@ -71,16 +94,22 @@ define_integer("character_size", 32, "Width of a tagged word's vector from its c
 define_enum("output_layer", "crf", ["softmax", "crf"], "Tags each for itself, or a linear-chain CRF over a sentence.")
 
 define_enum("attention", "additive", ["none", "additive", "multiplicative"], "From a translation to its source.")
-define_integer("beam_width", 5, "Hypotheses of the beam search for translations.", low=1)
+define_integer("beam_width", 5, "Hypotheses of the beam search for translations and transcripts.", low=1)
 define_float("length_penalty", 1.0, "How much longer translations are favoured; 0 for plain probability.", low=0.0)
 
-define_integer("conv_layers", 0, "Convolutions over time before the recurrent layers; 0 for none.", low=0)
+flags.DEFINE_string("language_model", "", "Folder of a language_model run that judges transcripts; empty for none.")
+define_float("language_model_weight", 0.5, "Of its log-probabilities in the search for a transcript.", low=0.0)
+define_float("label_bonus", 0.0, "What the search for a transcript adds for each of its labels.")
+
+define_integer("conv_layers", 0, "Convolutions over time, or of frames, before recurrence; 0 for none.", low=0)
 define_integer("conv_size", 32, "Width of each convolution.", low=1)
 define_integer("conv_kernel", 5, "Time steps that a convolution sees.", low=1)
 define_integer("conv_stride", 1, "Time steps from one output of a convolution to the next.", low=1)
 define_enum("conv_padding", "same", ["same", "valid"], "Whether convolutions keep the length, or read no padding.")
 define_integer("conv_pool", 1, "Of as many outputs of a convolution the largest is kept; 1 for all.", low=1)
 flags.DEFINE_boolean("conv_residual", False, "Whether a convolution is a residual block of two.")
+flags.DEFINE_boolean("position_channel", False, "Whether vectors get a channel that says where in their row they are.")
+define_enum("frame_pooling", "mean", ["flatten", "mean"], "How the places of a video's frame become one vector.")
 
 flags.DEFINE_boolean("label_ratios", False, "Whether a classifier's embedding starts with naive Bayes' ratios.")
 define_enum(
@@ -113,6 +142,7 @@ flags.DEFINE_string(
 define_float("dropout_rate", 0.0, "Share of elements dropped before, between and after recurrent layers.", 0.0, 0.99)
 flags.DEFINE_boolean("variational_dropout", False, "Whether dropout drops the same at all steps of a sequence.")
 define_float("state_dropout_rate", 0.0, "Share of the recurrent state dropped for a whole sequence.", 0.0, 0.99)
+define_float("reset_rate", 0.0, "Share of frames at which training a transcriber starts its state afresh.", 0.0, 0.99)
 define_float("weight_drop_rate", 0.0, "Share of the recurrent kernels' elements dropped for a batch.", 0.0, 0.99)
 define_float("label_smoothing", 0.0, "Share of the target's probability spread over all classes.", 0.0, 0.99)
 
@@ -143,3 +173,5 @@ define_integer("num_steps", 0, "Steps of training; 0 to count in epochs.", low=0
 define_integer("evaluate_every", 0, "Steps between evaluations and checkpoints; 0 for once an epoch.", low=0)
 define_integer("patience", 0, "Evaluations without improvement after which to stop; 0 for never.", low=0)
 define_integer("chunk_steps", 16, "Steps in one compiled call.", low=1)
+define_integer("max_skipped_steps", 0, "Steps that are not finite and left out before the run stops.", low=0)
+flags.DEFINE_boolean("debug_nans", False, "Whether a run that stops for a nan says which operation gave it first.")

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from seqlab.core.errors import DataError, SeqlabError
 
-_NAME = r"[A-Za-z_][\w.-]*"
+# absl looks for the nearest name by a recursion as deep as a name is long.
+_NAME = r"[A-Za-z_][\w.-]{0,99}"
 _FLAG = re.compile(rf"--?{_NAME}(=.*)?")
 _FLAG_SPACE_VALUE = re.compile(rf"--?({_NAME})\s+=?\s*(.*)")
 _NAME_AND_VALUE = re.compile(rf"[-–—\s]*({_NAME})\s*[=:\s]\s*(.+)")

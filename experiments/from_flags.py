@@ -5,8 +5,10 @@ from typing import Any, TypeVar, cast
 
 from absl import flags
 
+from seqlab.data.audio_features import AudioConfig
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
+from seqlab.layers.spec_augment import SpecAugmentConfig
 from seqlab.optim import OptimizerConfig, ScheduleConfig
 from seqlab.tasks.base import Hyper, Task
 from seqlab.tasks.feature_classification import FeatureConfig
@@ -16,6 +18,7 @@ from seqlab.tasks.language_model import LanguageModelConfig
 from seqlab.tasks.music import MusicConfig
 from seqlab.tasks.tagging import TaggingConfig
 from seqlab.tasks.text_classification import ClassificationConfig
+from seqlab.tasks.transcription import TranscriptionConfig
 from seqlab.tasks.translation import TranslationConfig
 from seqlab.tasks.whole_sequences import SequenceConfig
 from seqlab.train import TrainConfig
@@ -57,12 +60,25 @@ def classification_config(values: flags.FlagValues) -> ClassificationConfig:
 def feature_config(values: flags.FlagValues) -> FeatureConfig:
     """A classifier of sequences of vectors."""
     layers = {"recurrent": recurrent_config(values), "convolution": of_flags(ConvolutionConfig, values)}
+    layers["masks"] = of_flags(SpecAugmentConfig, values)
     return of_flags(FeatureConfig, values, **layers)
+
+
+def audio_config(values: flags.FlagValues) -> AudioConfig:
+    """How sound becomes features."""
+    return of_flags(AudioConfig, values, kind=values.audio_features)
 
 
 def translation_config(values: flags.FlagValues) -> TranslationConfig:
     """A translation model; its encoder reads in both directions, its decoder in one."""
     return of_flags(TranslationConfig, values, recurrent=replace(recurrent_config(values), bidirectional=False))
+
+
+def transcription_config(values: flags.FlagValues) -> TranscriptionConfig:
+    """A transcription model, which reads in both directions."""
+    layers = {"recurrent": replace(recurrent_config(values), bidirectional=True)}
+    layers |= {"convolution": of_flags(ConvolutionConfig, values), "masks": of_flags(SpecAugmentConfig, values)}
+    return of_flags(TranscriptionConfig, values, audio=audio_config(values), **layers)
 
 
 def music_config(values: flags.FlagValues) -> MusicConfig:
@@ -118,6 +134,8 @@ def train_config(values: flags.FlagValues, task: Task) -> TrainConfig:
         chunk_steps=_even_chunk(evaluate_every, values.chunk_steps),
         patience=values.patience,
         seed=values.seed,
+        max_skipped_steps=values.max_skipped_steps,
+        debug_nans=values.debug_nans,
     )
 
 

@@ -5,6 +5,7 @@
         (a model of words completes the word that the prompt ends in; a blank at its end asks for the next one)
     python -m experiments.predict --run_dir=D --mode=score --input=FILE        (or - for standard input)
     python -m experiments.predict --run_dir=D --input=FILE       (tasks of generated sequences: an answer to each line)
+    python -m experiments.predict --run_dir=D --prompt=hello.wav          (a transcription model: its words in time)
     python -m experiments.predict --run_dir=D --input=recent.csv   (a forecaster: the rows that come after the last)
 
 The params are those of the best checkpoint. Exit status: 0 done; 2 wrong flags or input.
@@ -32,7 +33,7 @@ define_float("top_p", 1.0, "Sample from the fewest tokens that have this much pr
 define_integer("num_best", 5, "Number of completions.", low=1)
 
 # The flags of a run that mean something here: what is drawn, and how is searched.
-SHARED = {"seed", "beam_width", "length_penalty"}
+SHARED = {"seed", "beam_width", "length_penalty", "language_model", "language_model_weight", "label_bonus"}
 
 
 def main() -> int:

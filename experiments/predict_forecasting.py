@@ -14,7 +14,7 @@ from experiments.predict_text import Predictor
 from seqlab.core.errors import DataError
 from seqlab.data.loaders.dated_csv import check_length, parse_dated_csv
 from seqlab.data.series import Scaling
-from seqlab.data.series_windows import with_gaps
+from seqlab.data.series_windows import read_of
 from seqlab.tasks.forecasting import SCALING_FILE, in_units, init_params, make_model
 from seqlab.train import Checkpoints
 
@@ -30,13 +30,12 @@ def forecasting_predictors(
     source = asked.input if asked.input not in ("", "-") else "standard input"
 
     def forecast(lines: Sequence[str]) -> list[dict[str, Any]]:
-        gaps = config.gaps == "mask"
-        series = parse_dated_csv("\n".join(lines), source, scaling.columns, gaps=gaps)
+        series = parse_dated_csv("\n".join(lines), source, scaling.columns, gaps=config.gaps != "refuse")
         if series.width != scaling.width:
             raise DataError(f"{source}: expected rows {scaling.width} apart, as in training; found {series.width}.")
         check_length(series, config.lookback, f"--lookback={config.lookback} of the run")
-        scaled = scaling.scale(series.values)
-        inputs = jnp.asarray((with_gaps(scaled) if gaps else scaled)[-config.lookback :], jnp.float32)
+        read = read_of(scaling.scale(series.values), config.gaps)
+        inputs = jnp.asarray(read[-config.lookback :], jnp.float32)
         found: Any = jax.jit(model.apply)({"params": params}, inputs[None])
         numbers = in_units(config, scaling, np.asarray(found[0]))
         return [

@@ -10,7 +10,6 @@ from absl import flags
 from experiments.from_flags import tagging_config
 from experiments.predict_text import Predictor
 from seqlab.core.array_types import Array
-from seqlab.tasks.decision import load_decision
 from seqlab.tasks.tagging import decode, init_params, make_model
 from seqlab.tasks.tagging_data import Lexicon
 from seqlab.tasks.tagging_prediction import tag_lines
@@ -20,13 +19,12 @@ from seqlab.train import Checkpoints
 def tagging_predictors(
     run: flags.FlagValues, folder: Path, checkpoints: Checkpoints, asked: flags.FlagValues
 ) -> Mapping[str, Predictor]:
-    """One mode, ``tag``: the tags at the penalty of O that the run chose on validation."""
+    """One mode, ``tag``: the most probable legal tags."""
     del asked
     lexicon = Lexicon.load(folder)
     model = make_model(tagging_config(run), lexicon)
     params = checkpoints.best_params(lambda key: init_params(model, lexicon, key))
-    penalty = load_decision(folder, "outside_penalty") or 0.0
-    compiled = jax.jit(lambda *arrays: decode(model, lexicon, *arrays, outside_penalty=penalty))
+    compiled = jax.jit(lambda *arrays: decode(model, lexicon, *arrays))
 
     def run_decode(inputs: Array, lengths: Array) -> Array:
         return compiled(params, inputs, lengths)

@@ -19,15 +19,21 @@ SAMPLE_TOKENS, COMPLETION_TOKENS, COMPLETION_BEAM = 200, 24, 32
 Predictor = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
+def load_text_model(run: flags.FlagValues, folder: Path, checkpoints: Checkpoints) -> TextModel:
+    """The language model of a run, with its best params."""
+    config = language_model_config(run)
+    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
+    model = make_model(config, vocabulary)
+    params = checkpoints.best_params(lambda key: init_params(model, key))
+    return TextModel(model, params, vocabulary, tokenizer_named(config.tokens), compile=jax.jit)
+
+
 def text_predictors(
     run: flags.FlagValues, folder: Path, checkpoints: Checkpoints, asked: flags.FlagValues
 ) -> Mapping[str, Predictor]:
     """Sample, complete and score, by name."""
     config = language_model_config(run)
-    vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
-    model = make_model(config, vocabulary)
-    params = checkpoints.best_params(lambda key: init_params(model, key))
-    text_model = TextModel(model, params, vocabulary, tokenizer_named(config.tokens), compile=jax.jit)
+    text_model = load_text_model(run, folder, checkpoints)
 
     def sample(prompts: Sequence[str]) -> list[dict[str, Any]]:
         texts = sample_texts(

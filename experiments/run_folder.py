@@ -7,19 +7,21 @@ of the run are its identity: a folder is gone on with by the very same flags, an
 """
 
 import copy
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from experiments import command_line, flag_definitions
+from experiments import command_line, flag_definitions, run_lock
 from experiments.flags_text import flags_text, write_flags
 from seqlab.core.errors import RunFolderError
 from seqlab.core.strict_json import to_json
@@ -27,8 +29,10 @@ from seqlab.core.strict_json import to_json
 flags.DEFINE_string("run_dir", "", "Folder of the run; by default a new one, runs/<name of the flag file>-<time>.")
 
 IDENTITY = [flag_definitions.__name__]
-# Where data lie is no part of what an experiment is.
-MAY_DIFFER = {"data_dir"}
+# Where data lie is no part of what an experiment is, nor is what happens where it would have stopped.
+MAY_DIFFER = {"data_dir", "max_skipped_steps", "debug_nans"}
+# A run that is killed at its first moment leaves no more than these.
+BEFORE_FLAGS = {run_lock.NAME, "flags.txt.part"}
 
 
 def resolve(run_dir: str, argv: list[str]) -> Path:
@@ -54,7 +58,7 @@ def check(folder: Path, values: flags.FlagValues) -> None:
     if not folder.exists():
         _check_can_be_made(folder)
         return
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= BEFORE_FLAGS:
         return
     if not (folder / "flags.txt").is_file():
         what = "a folder of something else (it has no flags.txt)" if folder.is_dir() else "no folder"
@@ -75,7 +79,18 @@ def claim(folder: Path, values: flags.FlagValues) -> None:
     """Makes the folder and writes flags.txt, where it is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "flags.txt").exists():
-        write_flags(folder / "flags.txt", values, IDENTITY)
+        part = folder / "flags.txt.part"
+        write_flags(part, values, IDENTITY)
+        part.replace(folder / "flags.txt")
+
+
+def config_hash(values: flags.FlagValues) -> str:
+    """A hash of the flags that are not at their defaults, so that a flag that is added later changes no hash."""
+    defined = [flag for module in IDENTITY for flag in values.get_flags_for_module(module)]
+    given = {
+        flag.name: str(flag.value) for flag in defined if flag.value != flag.default and flag.name not in MAY_DIFFER
+    }
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def read_values(folder: Path) -> flags.FlagValues:
@@ -86,11 +101,16 @@ def read_values(folder: Path) -> flags.FlagValues:
     """
     if not (folder / "flags.txt").is_file():
         raise RunFolderError(f"--run_dir={folder}: expected the folder of a run, found no flags.txt in it.")
+    return parsed([f"--flagfile={folder / 'flags.txt'}"])
+
+
+def parsed(arguments: Sequence[str]) -> flags.FlagValues:
+    """The flags of an experiment from arguments of their own, with the defaults for the others."""
     values = copy.deepcopy(flags.FLAGS)
     values.unparse_flags()
     for flag in values.get_flags_for_module(IDENTITY[0]):
         flag.unparse()
-    command_line.parse(["run", f"--flagfile={folder / 'flags.txt'}"], values)
+    command_line.parse(["run", *arguments], values)
     return values
 
 
@@ -119,6 +139,7 @@ def write_provenance(path: Path, seed: int, checksums: dict[str, str]) -> None:
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": platform.platform(),
         "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "cpu_threads": _num_threads(),
         "data_sha256": checksums,
     }
     write_json(path, {"launches": [*read_json(path, {"launches": []})["launches"], launch]})
@@ -135,6 +156,11 @@ def _check_can_be_made(folder: Path) -> None:
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         what = "which cannot be written to" if parent.is_dir() else "which is no folder"
         raise RunFolderError(f"--run_dir={folder}: cannot be made in {parent}, {what}. Name another folder.")
+
+
+def _num_threads() -> int:
+    """How many processors this process may use, which is how many threads XLA starts; with one, bits are repeated."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -17,8 +17,10 @@ from seqlab.data.labelled_features import load_labelled_features
 from seqlab.data.parallel import load_parallel
 from seqlab.data.rolls import load_rolls
 from seqlab.data.series import load_series
+from seqlab.data.spoken_words import load_spoken_words
 from seqlab.data.tagged import load_tagged
 from seqlab.data.texts import load_text
+from seqlab.data.transcribed import load_transcribed
 
 if TYPE_CHECKING:
     from experiments.predict_text import Predictor
@@ -108,15 +110,31 @@ def _load_features(values: flags.FlagValues) -> Any:
 def _make_features(values: flags.FlagValues, data: Any) -> "Task":
     from experiments.evidence import make_dna_task
     from experiments.from_flags import feature_config
+    from experiments.video import make_activity_task
     from seqlab.tasks.feature_classification import make_task
 
-    make = make_dna_task if values.task == "dna" else make_task
+    make = {"activity": make_activity_task, "dna": make_dna_task}.get(values.task, make_task)
     return make(feature_config(values), data)
+
+
+def _load_spoken_words(values: flags.FlagValues) -> Any:
+    return load_spoken_words(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
+
+
+def _make_spoken_words(values: flags.FlagValues, data: Any) -> "Task":
+    from experiments.from_flags import audio_config, feature_config
+    from seqlab.tasks.spoken_words import make_task
+
+    return make_task(feature_config(values), audio_config(values), data)
 
 
 def _load_parallel(values: flags.FlagValues) -> Any:
     options = {"languages": values.languages, "max_length": values.max_length}
     return load_parallel(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
+
+
+def _load_transcribed(values: flags.FlagValues) -> Any:
+    return load_transcribed(values.dataset, data_dir=values.data_dir, fractions=_fractions(values))
 
 
 def _load_rolls(values: flags.FlagValues) -> Any:
@@ -125,7 +143,7 @@ def _load_rolls(values: flags.FlagValues) -> Any:
 
 
 def _load_series(values: flags.FlagValues) -> Any:
-    options = {"columns": values.target_columns, "gaps": values.gaps == "mask"}
+    options = {"columns": values.target_columns, "gaps": values.gaps != "refuse"}
     return load_series(values.dataset, data_dir=values.data_dir, fractions=_fractions(values), **options)
 
 
@@ -166,10 +184,18 @@ TASKS: dict[str, TaskEntry] = {
         _load_rolls, _make("music", "music_config"), _later("experiments.predict_music:music_predictors")
     ),
     "pixels": _FEATURES,
+    "spoken_words": TaskEntry(
+        _load_spoken_words, _make_spoken_words, _later("experiments.predict_features:feature_predictors")
+    ),
     "tagging": TaskEntry(
         _load_tagged, _make("tagging", "tagging_config"), _later("experiments.predict_tagging:tagging_predictors")
     ),
     "temporal_order": _SEQUENCES,
+    "transcription": TaskEntry(
+        _load_transcribed,
+        _later("experiments.predict_transcription:make_transcription_task"),
+        _later("experiments.predict_transcription:transcription_predictors"),
+    ),
     "translation": TaskEntry(
         _load_parallel,
         _make("translation", "translation_config"),

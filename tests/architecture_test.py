@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "tasks": SHAPES | SIDES | {"layers", "models"},
     "train": CORE | {"metrics", "optim", "tasks.base", "data.batch"},
     "diagnostics": SHAPES | {"layers", "optim", "data.batch", "tasks.base", "train"},
-    "sweeps": SHAPES | {"optim", "tasks.base", "train"},
+    "sweeps": SHAPES | {"optim", "metrics", "data.batch", "tasks.base", "train"},
     # The package itself hands out a few names from where they live.
     "": {"cells", "engines"},
 }

@@ -5,6 +5,7 @@ from seqlab.cells.conv_gru import ConvGRUCell
 from seqlab.cells.conv_lstm import ConvLSTMCell
 from seqlab.cells.convolutional import ConvolutionalCell
 from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
+from seqlab.cells.gru_d import GRUDCell
 from seqlab.cells.gru_layer_norm import LayerNormGRUCell
 from seqlab.cells.linear import LinearCell
 from seqlab.cells.lru import LRUCarry, LRUCell
@@ -32,6 +33,7 @@ __all__ = [
     "ConvolutionalCell",
     "CoupledLSTMCell",
     "GRUCell",
+    "GRUDCell",
     "LRUCarry",
     "LRUCell",
     "LSTMCarry",

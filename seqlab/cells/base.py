@@ -51,6 +51,8 @@ class Cell(nn.RNNCellBase):
     # Into how many arrays of equal width ``combine`` wants each of the two products cut: XLA makes tight loops of
     # activations over arrays of their own, and slow ones over slices of an array.
     num_parts: ClassVar[int] = 1
+    # Of how many blocks of equal width, each with a meaning of its own, the inputs consist.
+    input_blocks: ClassVar[int] = 1
     # The activations of the gates, as ``squash`` takes them, for a cell that gives ``merge`` instead of ``combine``.
     gate_kinds: ClassVar[str] = ""
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from seqlab.cells.base import Cell
 from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
+from seqlab.cells.gru_d import GRUDCell
 from seqlab.cells.gru_layer_norm import LayerNormGRUCell
 from seqlab.cells.lstm import LSTMCell
 from seqlab.cells.lstm_coupled import CoupledLSTMCell
@@ -45,6 +46,7 @@ KEEPS: dict[type[Cell], tuple[int, ...]] = {
     CoupledLSTMCell: (1, 0, 0),
     GRUCell: (0, 1, 0),
     ResetBeforeGRUCell: (0, 1, 0),
+    GRUDCell: (0, 1, 0),
     LayerNormGRUCell: (0, 1, 0),
     MGUCell: (-1, 0),
     MinGRUCell: (-1, 0),

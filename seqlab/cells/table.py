@@ -8,6 +8,7 @@ import jax
 
 from seqlab.cells.base import Cell
 from seqlab.cells.gru import GRUCell, ResetBeforeGRUCell
+from seqlab.cells.gru_d import GRUDCell
 from seqlab.cells.gru_layer_norm import LayerNormGRUCell
 from seqlab.cells.initializers import identity
 from seqlab.cells.lru import LRUCell
@@ -31,6 +32,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "irnn": partial(VanillaCell, activation=jax.nn.relu, recurrent_init=identity),
     "gru": GRUCell,
     "gru_reset_before": ResetBeforeGRUCell,
+    "gru_d": GRUDCell,
     "gru_layer_norm": LayerNormGRUCell,
     "mgu": MGUCell,
     "lstm": LSTMCell,

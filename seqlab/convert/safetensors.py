@@ -60,7 +60,8 @@ def load_params(path: str | Path) -> Params:
     """The tree of params that ``save_params`` wrote, as numpy arrays.
 
     Raises:
-        DataError: there is no such file, it is cut or otherwise no safetensors file, or it holds no tree of ours.
+        DataError: there is no such file, it is cut or otherwise no safetensors file, or it holds no tree of ours, or
+            one with numbers that are not finite.
     """
     arrays, metadata = _read(Path(path))
     if metadata.get(VERSION_KEY) != VERSION:
@@ -82,6 +83,11 @@ def load_params(path: str | Path) -> Params:
                 break
         if not isinstance(node, dict) or last in node:
             raise DataError(f"{path}: leaf '{name}' lies in another leaf, or another in it.")
+        # A bfloat16 is no floating type to numpy, but to jax.
+        if jnp.issubdtype(array.dtype, jnp.floating) and not np.isfinite(array).all():
+            raise DataError(
+                f"{path}: leaf '{name}' has numbers that are not finite; the file was changed, or diverged."
+            )
         node[last] = array
     return tree
 

@@ -27,7 +27,21 @@ def count_parameters(params: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
+def floating_leaves(tree: Any) -> dict[str, Any]:
+    """The leaves of floating type by their paths: those that can hold a nan or an infinity.
+
+    >>> list(floating_leaves({"bias": jnp.zeros(2), "count": jnp.zeros(2, int)}))
+    ['bias']
+    """
+    return {name: leaf for name, leaf in named_leaves(tree).items() if jnp.issubdtype(leaf.dtype, jnp.inexact)}
+
+
+def finite_leaves(tree: Any) -> Bool[Array, " N"]:
+    """Whether each of ``floating_leaves`` is without a nan and an infinity [N]."""
+    leaves = [jnp.isfinite(leaf).all() for leaf in floating_leaves(tree).values()]
+    return jnp.stack(leaves) if leaves else jnp.ones((0,), bool)
+
+
 def all_finite(tree: Any) -> Bool[Array, ""]:
     """Whether no leaf of floating type holds a nan or an infinity."""
-    leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.stack(leaves).all() if leaves else jnp.array(True)
+    return finite_leaves(tree).all()

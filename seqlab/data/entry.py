@@ -26,6 +26,8 @@ class Dataset:
         read: (file name -> path, fractions) -> training, validation and test part in the format's units (for
             ``text`` three strings). Data sets with a split of their own have no use for the fractions.
         languages: of parallel text, the languages of source and target as it is read; they may be asked for swapped.
+        folder: where its files are looked for below the data folder; the data set's name, where it is empty. Data sets
+            that are other splits of the same files share one.
     """
 
     format: str
@@ -35,6 +37,7 @@ class Dataset:
     files: dict[str, RemoteFile]
     read: Callable[[Paths, Fractions], Parts]
     languages: tuple[str, ...] = ()
+    folder: str = ""
 
 
 def generated(format: str, description: str, split: str, make: Callable[[], Parts]) -> Dataset:  # noqa: A002

@@ -1,7 +1,7 @@
 """Sequences of feature vectors with a label each in three parts, by name or from files of the user's own.
 
-Three tasks read such rows, each with its own formats: recordings of sensors (``activity``), images pixel by pixel
-(``pixels``) and DNA (``dna``).
+Three tasks read such rows, each with its own formats: recordings of sensors and videos (``activity``), images pixel by
+pixel (``pixels``) and DNA (``dna``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from seqlab.core.errors import DataError
 from seqlab.data.entry import Fractions
 from seqlab.data.loaders.dna import read_fasta_files, read_sequence_csv
+from seqlab.data.loaders.frames import read_labelled_clips
 from seqlab.data.loaders.images import read_idx_pair, read_pixel_csv
 from seqlab.data.loaders.labelled_text import check_labels
 from seqlab.data.loaders.sensors import LabelledFeatures, read_csv, read_npz, read_ts
@@ -31,7 +32,12 @@ FEATURES = {
     "activity": Kind(
         format="activity",
         builtin="gestures",
-        formats={"ts": one_path(read_ts), "csv": one_path(read_csv), "npz": one_path(read_npz)},
+        formats={
+            "ts": one_path(read_ts),
+            "csv": one_path(read_csv),
+            "npz": one_path(read_npz),
+            "frames": one_path(read_labelled_clips),
+        },
         content=_content,
     ),
     "dna": Kind(
@@ -57,27 +63,27 @@ def load_labelled_features(
     Args:
         task: ``activity``, ``dna`` or ``pixels``.
         dataset: a name of the registry whose format is the task's name, ``builtin``, or ``FORMAT:PATH`` with commas
-            between the paths: for ``ts``, ``csv`` and ``npz`` one file, or three for training, validation and test;
+            between the paths: for ``ts``, ``csv``, ``npz`` and ``frames`` one path, or three for the three parts;
             for ``idx`` images and labels, or three such pairs; for ``fasta`` two or more files, one a class.
         data_dir: where the registry's files are looked for, and downloaded to.
         fractions: shares of the rows, where they have no split of their own. They are shuffled first, always alike.
 
     Raises:
         SeqlabError: an unknown name or format, a file that cannot be had, a wrong number of paths, wrong fractions.
-        DataError: a file with another checksum or wrong rows; sequences of unequal width; a label that is in a held-out
+        DataError: a file with another checksum or wrong rows; steps of unequal shape; a label that is in a held-out
             split alone.
 
     >>> load_labelled_features("activity", "builtin", data_dir="data").train[0].label
     'rest'
     """
     splits = load_data(dataset, FEATURES[task], data_dir=data_dir, fractions=fractions)
-    width = splits.train[0].features.shape[1]
+    shape = splits.train[0].features.shape[1:]
     for split in splits.parts:
         for row in split:
-            if row.features.shape[1] != width:
+            if row.features.shape[1:] != shape:
+                wanted, found = (" x ".join(map(str, one)) for one in (shape, row.features.shape[1:]))
                 raise DataError(
-                    f"{row.place}: expected {width} numbers a time step as in {splits.train[0].place}, found "
-                    f"{row.features.shape[1]}."
+                    f"{row.place}: expected {wanted} numbers a time step as in {splits.train[0].place}, found {found}."
                 )
     for held_out in (splits.validation, splits.test):
         check_labels(splits.train, held_out)

@@ -12,6 +12,7 @@ from seqlab.data.loaders.images import read_idx_pair, read_pixel_csv
 from seqlab.data.loaders.sensors import LabelledFeatures, read_ts
 from seqlab.data.splits import split_by_position
 from seqlab.data.synthetic.drawn_digits import digit_splits
+from seqlab.data.synthetic.figures import figure_splits
 from seqlab.data.synthetic.gestures import gesture_splits
 from seqlab.data.synthetic.motifs import motif_splits
 
@@ -83,6 +84,12 @@ FEATURE_DATASETS = {
         description="generated recordings of six gestures, of which some differ in their order in time alone",
         split="600 recordings train, 150 validate, 300 test",
         make=gesture_splits,
+    ),
+    "figures": generated(
+        format="activity",
+        description="generated films of a stick figure, of which single frames cannot tell what it does",
+        split="600 films train, 150 validate, 300 test",
+        make=figure_splits,
     ),
     "basic_motions": Dataset(
         format="activity",

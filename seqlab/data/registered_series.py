@@ -3,6 +3,7 @@
 from seqlab.data.entry import Dataset, Fractions, Parts, Paths, generated
 from seqlab.data.files import RemoteFile
 from seqlab.data.loaders.dated_csv import read_dated_csv
+from seqlab.data.synthetic.gaps import with_losses
 from seqlab.data.synthetic.seasonal import seasonal_series
 
 
@@ -29,6 +30,12 @@ SERIES_DATASETS = {
         description="a generated hourly series with days, weeks and weather: load and temperature over 20 weeks",
         split="the first 14 weeks train, the next 2 validate, the last 4 test",
         make=lambda: seasonal_series().split((0.7, 0.1, 0.2)),
+    ),
+    "seasonal_gaps": generated(
+        format="series",
+        description="the seasonal series with half of its values lost, one by one and for up to two days; --gaps=mask",
+        split="as of seasonal",
+        make=lambda: with_losses(seasonal_series()).split((0.7, 0.1, 0.2)),
     ),
     "etth1": Dataset(
         format="series",

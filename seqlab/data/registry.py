@@ -24,10 +24,12 @@ from seqlab.data.own_files import Format, read_own
 from seqlab.data.registered_features import FEATURE_DATASETS
 from seqlab.data.registered_labelled import LABELLED_DATASETS
 from seqlab.data.registered_parallel import PARALLEL_DATASETS
+from seqlab.data.registered_recordings import RECORDING_DATASETS
 from seqlab.data.registered_rolls import ROLL_DATASETS
 from seqlab.data.registered_series import SERIES_DATASETS
 from seqlab.data.registered_tagged import TAGGED_DATASETS
 from seqlab.data.registered_texts import TEXT_DATASETS
+from seqlab.data.registered_transcribed import TRANSCRIBED_DATASETS
 from seqlab.data.splits import DataSplits
 
 DEFAULT_FRACTIONS = (0.9, 0.05, 0.05)
@@ -35,10 +37,12 @@ DATASETS = {
     **FEATURE_DATASETS,
     **LABELLED_DATASETS,
     **PARALLEL_DATASETS,
+    **RECORDING_DATASETS,
     **ROLL_DATASETS,
     **SERIES_DATASETS,
     **TAGGED_DATASETS,
     **TEXT_DATASETS,
+    **TRANSCRIBED_DATASETS,
 }
 
 
@@ -72,7 +76,7 @@ def load_data(dataset: str, kind: Kind, *, data_dir: Path | str, fractions: Frac
         known = [known for known, entry in DATASETS.items() if entry.format == kind.format]
         raise unknown_name("dataset", name, [*known, "builtin", *(f"{form}:PATH" for form in kind.formats)])
     entry = DATASETS[name]
-    paths = {file: locate(name, file, remote, data_dir) for file, remote in entry.files.items()}
+    paths = {file: locate(entry.folder or name, file, remote, data_dir) for file, remote in entry.files.items()}
     parts = entry.read(paths, fractions)
     checksums = {file: remote.sha256 for file, remote in entry.files.items()} or {name: _sha256_of(parts, kind)}
     return DataSplits(*parts, checksums, entry.description, entry.licence)

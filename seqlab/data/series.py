@@ -94,9 +94,15 @@ class Scaling(NamedTuple):
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
+            columns = tuple(str(name) for name in content["columns"])
             mean, deviation = (np.array(content[name], np.float64) for name in ("mean", "deviation"))
-            return cls(tuple(content["columns"]), mean, deviation, Width(**content["width"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if mean.shape != (len(columns),) or deviation.shape != mean.shape:
+                raise ValueError("there is not a mean and a deviation for each column")
+            width = Width(int(content["width"]["months"]), float(content["width"]["seconds"]))
+            if not np.isfinite([*mean, *deviation, *width]).all() or not all(deviation):
+                raise ValueError("a number is not finite, or a deviation 0")
+            return cls(columns, mean, deviation, width)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise SeqlabError(f"{path}: expected the scaling of a run; {error}.") from error
 
 
@@ -116,7 +122,7 @@ def load_series(
         data_dir: where the registry's files are looked for, and downloaded to.
         fractions: shares of the rows, where the data set has no split of its own.
         columns: the columns to forecast; none for all.
-        gaps: whether a file's empty fields are missing values, instead of an error.
+        gaps: whether missing values (a file's empty fields) are taken, nan in the result, instead of an error.
 
     Raises:
         SeqlabError: an unknown name, format or column, a file that cannot be had, or wrong fractions.
@@ -127,6 +133,11 @@ def load_series(
     """
     splits = load_data(dataset, series_kind(columns, gaps), data_dir=data_dir, fractions=fractions)
     train, validation, test = (_with_columns(part, columns) for part in splits.parts)
+    missing = np.isnan(np.concatenate([part.values for part in (train, validation, test)])).mean()
+    if missing and not gaps:
+        raise DataError(
+            f"{train.source}: expected a value in every row; {missing:.0%} are missing. Read them with --gaps=mask."
+        )
     return replace(splits, train=train, validation=validation, test=test)
 
 

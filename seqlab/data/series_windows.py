@@ -5,8 +5,12 @@ to read may reach back into the part before, as they would have been known at th
 shuffled by (seed, epoch), and those that fill no batch wait for another epoch; held-out windows come in order, and the
 last batch is filled up with *fillers*, windows of length 0 that no loss or metric may count.
 
-With gaps the inputs are three blocks side by side [.., 3C], as in Che et al. (2018): the value that was last seen (0,
-the mean, where none was), whether it was seen at this very step, and the steps since then. A missing target is nan.
+A missing target is nan. What is read of a row with gaps is a matter of ``gaps``:
+
+    refuse         there are none; whoever loads the series makes sure of it
+    mask           three blocks side by side [.., 3C], as in Che et al. (2018): the value that was last seen (0, the
+                   mean, where none was), whether it was seen at this very step, and the steps since then
+    forward_fill   the first of these blocks alone [.., C], which does not tell what is new from what is old
 
 References:
     Che et al., Recurrent neural networks for multivariate time series with missing values, 2018.
@@ -16,10 +20,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqlab.core.errors import SeqlabError
+from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.batch import Batch, Splits
 from seqlab.data.loaders.dated_csv import check_length
 from seqlab.data.series import Scaling, SeriesSplits
+
+GAPS = ("refuse", "mask", "forward_fill")
+
+
+def read_of(values: np.ndarray, gaps: str) -> np.ndarray:
+    """What is read of values [..., N, C], nan at gaps; see the module.
+
+    Raises:
+        SeqlabError: an unknown name.
+
+    >>> read_of(np.array([[2.0], [np.nan]]), "forward_fill").tolist()
+    [[2.0], [2.0]]
+    """
+    if gaps not in GAPS:
+        raise unknown_name("gaps", gaps, GAPS)
+    if gaps == "refuse":
+        return values
+    blocks = with_gaps(values)
+    return blocks if gaps == "mask" else blocks[..., : values.shape[-1]]
 
 
 def with_gaps(values: np.ndarray) -> np.ndarray:
@@ -147,7 +170,7 @@ def series_windows(
     *,
     lookback: int,
     horizon: int,
-    gaps: bool,
+    gaps: str,
     batch_size: int,
     eval_batch_size: int,
     seed: int,
@@ -155,7 +178,7 @@ def series_windows(
     """All windows of a series in three parts.
 
     Raises:
-        SeqlabError: a part that is too short, or sizes below 1.
+        SeqlabError: a part that is too short, sizes below 1, or an unknown name.
     """
     check_length(
         parts.train, lookback + horizon, f"--lookback={lookback} and --horizon={horizon}, in the training part"
@@ -163,7 +186,7 @@ def series_windows(
     for name in ("validation", "test"):
         check_length(getattr(parts, name), horizon, f"--horizon={horizon}, in the {name} part")
     scaled = scaling.scale(np.concatenate([part.values for part in parts.parts]))
-    inputs = with_gaps(scaled) if gaps else scaled
+    inputs = read_of(scaled, gaps)
     ends = np.cumsum([0, *(len(part.values) for part in parts.parts)]).tolist()
     train, validation, test = (
         WindowBatches(

@@ -7,9 +7,12 @@
 // All arrays are batch-major: [B, T, G * H] has the G gates of a step of a row side by side.
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -49,6 +52,7 @@ void run_forward(const Forward& of, const Panels& panels, Index begin, Index end
               .sums = sums + ((r - first) * Cell::G * units + u) * W,
               .x = of.x == nullptr ? nullptr : of.x + row * Cell::G * H + j,
               .bias = of.bias + j,
+              .few = {of.inputs + of.at(begin + r, t) * of.D, of.few_kernel + j, of.few_kernel ? of.D : 0, Cell::G * H},
               .hidden = hidden[r] + j,
               .next_hidden = next_hidden[r] + j,
               .memory = memory[r] + j,
@@ -63,7 +67,7 @@ void run_forward(const Forward& of, const Panels& panels, Index begin, Index end
           });
         }
     };
-    const Factor inputs{of.inputs + of.at(begin, t) * of.D, of.T * of.D, of.D};
+    const Factor inputs{of.inputs + of.at(begin, t) * of.D, of.T * of.D, of.few_kernel == nullptr ? of.D : 0};
     multiply(panels, inputs, {hidden[0], hidden.stride, H}, num_rows, finish);
     hidden.swap(next_hidden);
   }
@@ -194,32 +198,44 @@ class Shares {
     for (Index share; (share = next_.fetch_add(1)) < count_;) {
       const FlushDenormals flush;
       run_(share);
-      ++done_;
-      done_.notify_one();
+      const std::lock_guard lock(mutex_);
+      if (++done_ == count_) all_done_.notify_one();
     }
   }
 
   void wait() {
-    for (Index done; (done = done_) < count_;) done_.wait(done);
+    std::unique_lock lock(mutex_);
+    all_done_.wait(lock, [this] { return done_ == count_; });
   }
 
  private:
   const Index count_;
   const std::function<void(Index)> run_;
-  std::atomic<Index> next_{0}, done_{0};
+  std::atomic<Index> next_{0};
+  std::mutex mutex_;
+  std::condition_variable all_done_;
+  Index done_ = 0;
 };
 
 // Products of fewer numbers than these are not worth another thread.
 constexpr Index SMALL = 1 << 18;
 
-void share_rows(ffi::ThreadPool& pool, Index threads, const Layer& of, Index gates,
-                const std::function<void(Index, Index)>& run) {
-  const Index work = of.B * of.T * of.H * of.H * gates;
+// Runs the rows of M members of a population, each of which has a kernel of its own; a layer alone is M = 1. Where there
+// are threads enough for it, the rows of a member are shared out too. ``pack(m)`` makes the panels of a member, and
+// ``run(m, panels, begin, end)`` takes rows of it through all steps.
+template <class Pack, class Run>
+void share(ffi::ThreadPool& pool, Index threads, const Layer& of, Index M, Index gates, Pack pack, Run run) {
+  const Index work = M * of.B * of.T * of.H * of.H * gates;
   if (threads == 0) threads = work < SMALL ? 1 : pool.num_threads();
-  const Index count = std::max<Index>(1, std::min(threads, of.B));
-  auto shares = std::make_shared<Shares>(
-      count, [&run, &of, count](Index share) { run(of.B * share / count, of.B * (share + 1) / count); });
-  for (Index share = 1; share < count; ++share) pool.Schedule([shares] { shares->take(); });
+  const Index cuts = std::max<Index>(1, std::min((threads + M - 1) / M, of.B)), count = M * cuts;
+  std::vector<Panels> panels;
+  for (Index m = 0; cuts > 1 && m < M; ++m) panels.push_back(pack(m));
+  auto shares = std::make_shared<Shares>(count, [&, cuts](Index share) {
+    const Index m = share / cuts, cut = share % cuts;
+    if (cuts == 1) return run(m, pack(m), 0, of.B);
+    run(m, panels[m], of.B * cut / cuts, of.B * (cut + 1) / cuts);
+  });
+  for (Index worker = 1; worker < std::min(threads, count); ++worker) pool.Schedule([shares] { shares->take(); });
   shares->take();
   shares->wait();
 }
@@ -229,16 +245,30 @@ void share_rows(ffi::ThreadPool& pool, Index threads, const Layer& of, Index gat
 using Array = ffi::Buffer<ffi::F32>;
 using Flags = ffi::Buffer<ffi::PRED>;
 
-template <class Buffer>
-auto* data(Buffer& buffer) {
-  return buffer.element_count() == 0 ? nullptr : buffer.typed_data();
-}
-float* data(ffi::Result<Array>& buffer) { return data(*buffer); }
+// One of M members stacked in every array; ``vmap`` puts axes for them before all others.
+struct Of {
+  Index M, m;
 
-Layer layer(const Array& x, const Array& hidden, bool reverse, Flags& mask, Flags& resets, Array& first_memory,
+  template <class Buffer>
+  auto* operator()(Buffer& buffer) const {
+    return buffer.element_count() == 0 ? nullptr : buffer.typed_data() + buffer.element_count() / M * m;
+  }
+  float* operator()(ffi::Result<Array>& buffer) const { return (*this)(*buffer); }
+};
+
+// The size of an axis, counted from the last one.
+Index axis(const Array& array, Index from_end) {
+  const auto sizes = array.dimensions();
+  return sizes[sizes.size() - from_end];
+}
+
+// The number of members, of kernels [..., F, G].
+Index members(const Array& kernel) { return kernel.element_count() / (axis(kernel, 1) * axis(kernel, 2)); }
+
+Layer layer(Of of, const Array& x, const Array& hidden, bool reverse, Flags& mask, Flags& resets, Array& first_memory,
             Array& fresh_hidden, Array& fresh_memory) {
-  return {x.dimensions()[0],  x.dimensions()[1],  hidden.dimensions()[1], reverse,           data(mask),
-          data(resets),       data(first_memory), data(fresh_hidden),     data(fresh_memory)};
+  return {axis(x, 3), axis(x, 2),       axis(hidden, 1),  reverse,         of(mask),
+          of(resets), of(first_memory), of(fresh_hidden), of(fresh_memory)};
 }
 
 template <class Run>
@@ -256,13 +286,22 @@ ffi::Error forward(ffi::ThreadPool pool, std::string_view cell, bool reverse, In
                    ffi::Result<Array> last_hidden, ffi::Result<Array> last_memory, ffi::Result<Array> memory,
                    ffi::Result<Array> gates, ffi::Result<Array> hidden_before) {
   const bool projects = inputs.element_count() > 0;
-  const Forward of{layer(projects ? inputs : x, first_hidden, reverse, mask, resets, first_memory, fresh_hidden,
+  const bool few = projects && cell == "gru";
+  const Index M = members(kernel);
+  auto member = [&](Index m) {
+    const Of of{M, m};
+    return Forward{layer(of, projects ? inputs : x, first_hidden, reverse, mask, resets, first_memory, fresh_hidden,
                          fresh_memory),
-                   data(inputs), data(x), projects ? inputs.dimensions()[2] : 0, data(bias), data(first_hidden),
-                   data(outputs), data(last_hidden), data(last_memory), data(memory), data(gates), data(hidden_before)};
+                   of(inputs), of(x), projects ? axis(inputs, 1) : 0, few ? of(input_kernel) : nullptr, of(bias), of(first_hidden), of(outputs),
+                   of(last_hidden), of(last_memory), of(memory), of(gates), of(hidden_before)};
+  };
+  const Forward first = member(0);
   return with_cell(cell, [&]<class Cell>(Cell) {
-    const Panels panels = pack(data(input_kernel), of.D, data(kernel), of.H, Cell::G);
-    share_rows(pool, threads, of, Cell::G, [&](Index begin, Index end) { run_forward<Cell>(of, panels, begin, end); });
+    auto pack_member = [&](Index m) {
+      return pack(Of{M, m}(input_kernel), few ? 0 : first.D, Of{M, m}(kernel), first.H, Cell::G);
+    };
+    share(pool, threads, first, M, Cell::G, pack_member,
+          [&](Index m, const Panels& panels, Index begin, Index end) { run_forward<Cell>(member(m), panels, begin, end); });
   });
 }
 
@@ -272,13 +311,20 @@ ffi::Error backward(ffi::ThreadPool pool, std::string_view cell, bool reverse, I
                     Array d_memories, ffi::Result<Array> d_x, ffi::Result<Array> d_recurrent,
                     ffi::Result<Array> d_bias, ffi::Result<Array> d_first_hidden, ffi::Result<Array> d_first_memory,
                     ffi::Result<Array> d_fresh_hidden, ffi::Result<Array> d_fresh_memory) {
-  const Backward of{layer(gates, d_hidden, reverse, mask, resets, first_memory, fresh_hidden, fresh_memory),
-                    data(gates), data(memory), data(hidden_before), data(d_outputs), data(d_hidden), data(d_memory),
-                    data(d_memories), data(d_x), data(d_recurrent), data(d_bias), data(d_first_hidden),
-                    data(d_first_memory), data(d_fresh_hidden), data(d_fresh_memory)};
+  const Index M = members(kernel);
+  auto member = [&](Index m) {
+    const Of of{M, m};
+    return Backward{layer(of, gates, d_hidden, reverse, mask, resets, first_memory, fresh_hidden, fresh_memory),
+                    of(gates), of(memory), of(hidden_before), of(d_outputs), of(d_hidden), of(d_memory),
+                    of(d_memories), of(d_x), of(d_recurrent), of(d_bias), of(d_first_hidden), of(d_first_memory),
+                    of(d_fresh_hidden), of(d_fresh_memory)};
+  };
+  const Backward first = member(0);
   return with_cell(cell, [&]<class Cell>(Cell) {
-    const Panels panels = pack_transposed(data(kernel), of.H, Cell::G);
-    share_rows(pool, threads, of, Cell::G, [&](Index begin, Index end) { run_backward<Cell>(of, panels, begin, end); });
+    auto pack_member = [&](Index m) { return pack_transposed(Of{M, m}(kernel), first.H, Cell::G); };
+    share(pool, threads, first, M, Cell::G, pack_member, [&](Index m, const Panels& panels, Index begin, Index end) {
+      run_backward<Cell>(member(m), panels, begin, end);
+    });
   });
 }
 

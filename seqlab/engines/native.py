@@ -19,7 +19,8 @@ bit.
 
 For ``LSTMCell``, ``GRUCell`` and ``VanillaCell`` with tanh, in float32. Padding, resets and learned states are as with
 every engine; a mask on the state is refused. Tangents (``jvp``) are those of a scan. A derivative of the derivative is
-refused, and ``vmap`` is a loop. ``auto`` never chooses this engine, as not every machine has a compiler.
+refused. ``vmap`` is one call for all members of a population, whose kernels are their own: the cores share members out,
+and rows where they are more than members. ``auto`` never chooses this engine, as not every machine has a compiler.
 """
 
 import ctypes
@@ -56,6 +57,8 @@ FLAGS = ("-std=c++20", "-O3", "-march=native", "-shared", "-fPIC", "-w")
 
 # From how many rows on the loop projects the inputs itself.
 MIN_ROWS = 4
+# Up to how many inputs a GRU's loop projects itself.
+FEW_INPUTS = 4
 
 # The loops' names of cells.
 CELLS: dict[type, str] = {LSTMCell: "lstm", GRUCell: "gru", VanillaCell: "vanilla"}
@@ -111,10 +114,12 @@ def library() -> Path:
     name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:32]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqlab"
     path = folder / f"native-{name}.so"
+    if folder.exists():
+        _make_own(folder)
     if path.exists():
         return path
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as beside:
             made = Path(beside) / path.name
             _compile([*command, str(SOURCE), "-o", str(made)])
@@ -125,6 +130,22 @@ def library() -> Path:
             "the environment variable XDG_CACHE_HOME, or take engine='fused'."
         ) from error
     return path
+
+
+def _make_own(folder: Path) -> None:
+    """Sees to it that nobody else can put a library into a folder, as what lies there is loaded and run.
+
+    Raises:
+        SeqlabError: the folder is another user's.
+    """
+    found = folder.stat()
+    if found.st_uid != os.getuid():
+        raise SeqlabError(
+            f"engine 'native' keeps its compiled loops in {folder}, which belongs to another user. Name a folder of "
+            "your own in the environment variable XDG_CACHE_HOME, or take engine='fused'."
+        )
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
 
 
 def _compile(command: list[str]) -> None:
@@ -272,8 +293,8 @@ class _Loop:
         (B, T, _), (H, G) = given.inputs.shape, given.kernel.shape
         # The loop projects the inputs of a step itself: then the projection of all steps, many times as large as the
         # inputs, is never laid out. But for few rows XLA's product of all steps is faster, and a GRU's step needs the
-        # two products of n apart.
-        if B >= MIN_ROWS and not isinstance(self.cell, GRUCell):
+        # two products of n apart, so that its inputs are projected one by one, which pays for few of them.
+        if B >= MIN_ROWS and (not isinstance(self.cell, GRUCell) or given.inputs.shape[-1] <= FEW_INPUTS):
             inputs, x, aliases = given.inputs, _nothing(jnp.float32), {}
         else:
             inputs, x, aliases = _nothing(jnp.float32), dot(given.inputs, given.input_kernel), {1: 4} if keep else {}
@@ -363,7 +384,7 @@ def _nothing(dtype: Any) -> Array:
 def _call(name: str, arguments: Any, shapes: Any, aliases: dict[int, int], attributes: dict[str, Any]) -> Any:
     """A foreign call; ``aliases`` says which argument's memory a result may take over."""
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    call: Any = jax.ffi.ffi_call(name, results, vmap_method="sequential", input_output_aliases=aliases)
+    call: Any = jax.ffi.ffi_call(name, results, vmap_method="broadcast_all", input_output_aliases=aliases)
     return call(*arguments, **attributes)
 
 

@@ -44,6 +44,7 @@ struct Layer {
 struct Forward : Layer {
   const float *inputs, *x;                           // [B, T, D] to be projected, or [B, T, G * H] that are; or null
   Index D;
+  const float* few_kernel;                           // [D, G * H] where each site projects its inputs itself, or null
   const float *bias, *first_hidden;                  // [M, H], [B, H]
   float *outputs, *last_hidden, *last_memory;        // [B, T, H], [B, H], [B, H]
   float *memory, *gates, *hidden_before;             // [B, T, H], [B, T, G * H], [B, T, H], or null
@@ -56,10 +57,17 @@ struct Backward : Layer {
   float *d_first_hidden, *d_first_memory, *d_fresh_hidden, *d_fresh_memory;  // [B, H]
 };
 
+// Few inputs of a row, and their kernel from a unit's column on, whose rows lie ``row`` apart.
+struct Few {
+  const float *inputs, *kernel;
+  Index size, row;
+};
+
 // Where a step of a cell reads and writes: n hidden units of a row. Gates lie H apart in arrays of the call, and
 // ``padded`` apart in those of a pass.
 struct ForwardSite {
   const float *sums, *x, *bias;
+  Few few;                                 // inputs that this site projects itself
   float *hidden, *next_hidden, *memory;    // of the pass
   float *outputs, *memories, *gates, *hidden_before;  // of the call, all but the first may be null
   Index n, H, sums_apart;
@@ -67,8 +75,10 @@ struct ForwardSite {
 
   V sum(int gate) const { return load(sums + gate * sums_apart); }
   V input(int gate) const {
-    const V b = load(bias + gate * H, n);
-    return x == nullptr ? b : b + load(x + gate * H, n);
+    V sum = load(bias + gate * H, n);
+    if (x != nullptr) sum += load(x + gate * H, n);
+    for (Index k = 0; k < few.size; ++k) sum += few.inputs[k] * load(few.kernel + k * few.row + gate * H, n);
+    return sum;
   }
   void keep(int gate, V value) const {
     if (gates != nullptr) store(gates + gate * H, value, n);

@@ -49,8 +49,15 @@ class RecurrentConfig:
         of_layer = make_cell(self.cell, self.hidden_size).output_size * (2 if self.bidirectional else 1)
         return of_layer * (self.num_layers if self.skip_connections == "dense" else 1)
 
-    def make(self) -> Stacked:
-        """The stack as a Flax module."""
+    def make(self, input_blocks: int = 1) -> Stacked:
+        """The stack as a Flax module, for inputs of so many blocks as ``Cell.input_blocks`` counts them."""
+        blocks = make_cell(self.cell, self.hidden_size).input_blocks
+        if blocks != 1 and (blocks != input_blocks or self.num_layers > 1):
+            raise SeqlabError(
+                f"cell '{self.cell}' reads values with gaps: what was last seen, whether it is new, and how old it is. "
+                "Expected --num_layers=1, with --task=forecasting --gaps=mask (--difference=none or last) or with "
+                "--task=filtering and a --missing_rate."
+            )
         if self.num_layers < 1:
             raise SeqlabError(f"num_layers must be at least 1; got {self.num_layers}.")
         if not 0 <= self.zoneout_rate <= 1:

@@ -47,6 +47,21 @@ def shortened(steps: Any, kernel_size: int, stride: int, padding: str) -> Any:
     return max(fitting, 0) if isinstance(steps, int) else jnp.maximum(fitting, 0)
 
 
+def check_sizes(features: int, kernel_size: int, stride: int, padding: str) -> None:
+    """Refuses sizes that no convolution has.
+
+    Raises:
+        SeqlabError: an unknown ``padding``, or sizes below 1.
+    """
+    if padding not in PADDINGS:
+        raise unknown_name("padding", padding, PADDINGS)
+    if min(features, kernel_size, stride) < 1:
+        raise SeqlabError(
+            f"a convolution's features, kernel size and stride must be at least 1; got {features}, {kernel_size} and "
+            f"{stride}."
+        )
+
+
 class Convolution(nn.Module):
     """A convolution over time.
 
@@ -72,13 +87,7 @@ class Convolution(nn.Module):
     def __post_init__(self) -> None:
         """Checks the sizes."""
         super().__post_init__()
-        if self.padding not in PADDINGS:
-            raise unknown_name("padding", self.padding, PADDINGS)
-        if min(self.features, self.kernel_size, self.stride) < 1:
-            raise SeqlabError(
-                f"a convolution's features, kernel size and stride must be at least 1; got {self.features}, "
-                f"{self.kernel_size} and {self.stride}."
-            )
+        check_sizes(self.features, self.kernel_size, self.stride, self.padding)
 
     @nn.compact
     def __call__(self, inputs: Float[Array, "B T F"], lengths: Int[Array, " B"] | None = None) -> Shortened:
@@ -125,12 +134,12 @@ def max_over_time(inputs: Float[Array, "B T F"], lengths: Int[Array, " B"] | Non
 
 @dataclass(frozen=True)
 class ConvolutionConfig:
-    """Convolutions over time that come before the recurrence.
+    """Convolutions that come before the recurrence: over time, or over the two axes of space of each frame of a video.
 
     Attributes:
         conv_layers: how many; 0 for none.
         conv_size: width of each.
-        conv_kernel: steps that an output sees.
+        conv_kernel: steps that an output sees; of frames, pixels in each direction, and so on.
         conv_stride: steps from one output to the next.
         conv_padding: ``same`` or ``valid``.
         conv_pool: of as many outputs the largest is kept; 1 for all.
@@ -157,11 +166,11 @@ class ConvolutionConfig:
             steps = (steps - 1) * self.conv_stride + (self.conv_kernel if self.conv_padding == "valid" else 1)
         return steps
 
-    def make(self, dtype: Any = None) -> "ConvolutionalEncoder":
-        """The layers as a Flax module.
+    def check(self) -> None:
+        """Refuses numbers that fit no layers.
 
         Raises:
-            SeqlabError: numbers that fit no such layers.
+            SeqlabError: residual blocks without ``same``, ``conv_pool`` below 1, or ``conv_layers`` below 0.
         """
         if self.conv_residual and self.conv_padding != "same":
             raise SeqlabError("residual blocks need --conv_padding=same: what is added must be as long as before.")
@@ -169,6 +178,14 @@ class ConvolutionConfig:
             raise SeqlabError(
                 f"expected conv_pool >= 1 and conv_layers >= 0; got {self.conv_pool}, {self.conv_layers}."
             )
+
+    def make(self, dtype: Any = None) -> "ConvolutionalEncoder":
+        """The layers as a Flax module.
+
+        Raises:
+            SeqlabError: numbers that fit no such layers.
+        """
+        self.check()
         return ConvolutionalEncoder(self, dtype)
 
 

@@ -21,14 +21,16 @@ class AlignedRegression(nn.Module):
     Attributes:
         num_outputs: numbers D of each step.
         recurrent: the recurrent layers.
+        input_blocks: of how many blocks of equal width the inputs consist; see ``seqlab.cells.Cell``.
     """
 
     num_outputs: int
     recurrent: RecurrentConfig
+    input_blocks: int = 1
 
     def setup(self) -> None:
         """Declares the layers."""
-        self.stack = self.recurrent.make()
+        self.stack = self.recurrent.make(self.input_blocks)
         self.dropout = Dropout(self.recurrent.variational_dropout)
         self.head = Dense(self.num_outputs, product_dtype(self.recurrent.precision))
 

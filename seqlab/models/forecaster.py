@@ -85,9 +85,11 @@ class Forecaster(nn.Module):
                 raise unknown_name(kind, getattr(self, kind), known)
         if self.recurrent.bidirectional:
             raise SeqlabError("a forecaster reads forward alone; leave --bidirectional out.")
-        self.stack = self.recurrent.make()
+        # Values less a season before come in two blocks, so that gaps make four of them.
+        blocks = 3 if self.gaps and self.difference != "season" else 1
+        self.stack = self.recurrent.make(blocks)
         if self.forecast == "encoder_decoder":
-            self.decoder = self.recurrent.make()
+            self.decoder = self.recurrent.make(blocks)
         self.dropout = Dropout()
         steps = self.horizon if self.forecast == "direct" else 1
         width = 1 if self.shared_columns else self.num_columns
@@ -120,7 +122,7 @@ class Forecaster(nn.Module):
         return jnp.moveaxis(blocks, 3, 1).reshape(B * self.num_columns, T, -1)
 
     def _level(self, values: Array) -> _Level:
-        last, shape = values[:, -1:], (len(values), self.horizon, values.shape[2])
+        last, shape = values[:, -1:], (values.shape[0], self.horizon, values.shape[2])
         if self.difference == "none":
             return _Level(last, jnp.zeros_like(values), jnp.zeros(shape, values.dtype))
         if self.difference == "last":
@@ -142,7 +144,7 @@ class Forecaster(nn.Module):
     def _answers(self, outputs: Array, num_steps: int, dropout_rate: Scalar) -> Array:
         """The answers [B, U, W, P] to states [B, H]."""
         answers = self.head(self.dropout(outputs, dropout_rate))
-        return answers.reshape(len(outputs), num_steps, -1, len(self.located))
+        return answers.reshape(outputs.shape[0], num_steps, -1, len(self.located))
 
     def _placed(self, answers: Array, ahead: Array) -> Array:
         return answers + ahead[..., None] * jnp.array(self.located, answers.dtype)

@@ -51,7 +51,7 @@ def fit_ridge(
 
     Args:
         inputs: [N, T, C], without gaps.
-        targets: [N, U, C]; a window with nan in a column is left out for that column.
+        targets: [N, U, C]; where one is nan, its window is left out for that step and column.
         validation_inputs: [M, T, C].
         validation_targets: [M, U, C].
         penalties: those to choose from, above 0.
@@ -62,10 +62,10 @@ def fit_ridge(
     >>> model(np.array([[[20.0], [21.0]]])).round(3).tolist()
     [[[22.0]]]
     """
-    grams = [_normal_equations(inputs[..., c], targets[..., c]) for c in range(inputs.shape[-1])]
+    columns = [_normal_equations(inputs[..., c], targets[..., c]) for c in range(inputs.shape[-1])]
     best, best_error = None, np.inf
     for penalty in penalties:
-        solved = [_solve(*gram, penalty) for gram in grams]
+        solved = [_solve(parts, penalty) for parts in columns]
         model = Ridge(np.stack([W for W, _ in solved]), np.stack([b for _, b in solved]), penalty)
         error = float(np.nanmean(np.square(model(validation_inputs) - validation_targets)))
         if best is None or error < best_error:
@@ -74,20 +74,42 @@ def fit_ridge(
     return best
 
 
-def _normal_equations(inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """X'X, X'Y and the means of both, of one column [N, T] and [N, U]."""
-    whole = np.isfinite(targets).all(axis=1)
-    last = inputs[whole, -1:]
-    X, Y = inputs[whole] - last, targets[whole] - last
+class _Normal(NamedTuple):
+    """Normal equations of some steps ahead.
+
+    Attributes:
+        gram: X'X [T, T].
+        cross: X'Y [T, U].
+        X_mean: [T].
+        Y_mean: [U].
+    """
+
+    gram: np.ndarray
+    cross: np.ndarray
+    X_mean: np.ndarray
+    Y_mean: np.ndarray
+
+
+def _normal_equations(inputs: np.ndarray, targets: np.ndarray) -> list[_Normal]:
+    """Those of one column [N, T] and [N, U]: of all steps at once, or of each where different windows are known."""
+    known = np.isfinite(targets)
+    if (known == known[:, :1]).all():
+        return [_of_windows(inputs[known[:, 0]], targets[known[:, 0]])]
+    return [_of_windows(inputs[seen], targets[seen, step, None]) for step, seen in enumerate(known.T)]
+
+
+def _of_windows(inputs: np.ndarray, targets: np.ndarray) -> _Normal:
+    last = inputs[:, -1:]
+    X, Y = inputs - last, targets - last
     if not len(X):
         X, Y = np.zeros((1, inputs.shape[1])), np.zeros((1, targets.shape[1]))
     X_mean, Y_mean = X.mean(axis=0), Y.mean(axis=0)
     X, Y = X - X_mean, Y - Y_mean
-    return X.T @ X, X.T @ Y, X_mean, Y_mean
+    return _Normal(X.T @ X, X.T @ Y, X_mean, Y_mean)
 
 
-def _solve(
-    gram: np.ndarray, cross: np.ndarray, X_mean: np.ndarray, Y_mean: np.ndarray, penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
-    W = np.linalg.solve(gram + penalty * np.eye(len(gram)), cross)
-    return W, Y_mean - X_mean @ W
+def _solve(parts: list[_Normal], penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """W [T, U] and b [U] of one column."""
+    weights = [np.linalg.solve(part.gram + penalty * np.eye(len(part.gram)), part.cross) for part in parts]
+    bias = [part.Y_mean - part.X_mean @ W for part, W in zip(parts, weights, strict=True)]
+    return np.concatenate(weights, axis=1), np.concatenate(bias)

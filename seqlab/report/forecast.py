@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MOST_COLUMNS = 4
 
 
@@ -30,13 +32,15 @@ def _plot(window: dict[str, Any], path: Path) -> None:
         axes = figure.add_subplot(len(columns), 1, place + 1)
         read, came, forecast = (_column(window[name], place) for name in ("read", "came", "forecast"))
         ahead = range(len(forecast))
+        # A value between two gaps has no line.
+        dots: dict[str, Any] = {"marker": ".", "markersize": 4} if np.isnan([*read, *came]).any() else {}
         if read:
-            axes.plot(range(-len(read), 0), read, color="0.5", linewidth=1.2, label="read")
+            axes.plot(range(-len(read), 0), read, **dots, color="0.5", linewidth=1.2, label="read")
         for percent, alpha in ((90, 0.2), (50, 0.35)):
             if f"low_{percent}" in window:
                 low, high = (_column(window[f"{end}_{percent}"], place) for end in ("low", "high"))
                 axes.fill_between(ahead, low, high, color="C0", alpha=alpha, linewidth=0, label=f"{percent}%")
-        axes.plot(ahead, came, color="black", linewidth=1.4, label="came")
+        axes.plot(ahead, came, **dots, color="black", linewidth=1.4, label="came")
         axes.plot(ahead, forecast, color="C0", linewidth=1.4, label="forecast")
         axes.set_ylabel(column)
         axes.grid(alpha=0.3)

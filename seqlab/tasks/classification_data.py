@@ -72,7 +72,10 @@ def load_labels(folder: Path) -> tuple[str, ...]:
     """The labels of a run, from its folder."""
     path = folder / LABELS_FILE
     try:
-        return tuple(json.loads(path.read_bytes())["labels"])
+        labels = json.loads(path.read_bytes())["labels"]
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ValueError("they are no list of texts")
+        return tuple(labels)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f'{path}: expected {{"labels": [...]}}, as the run wrote it; {error}.') from error
 

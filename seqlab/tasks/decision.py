@@ -1,11 +1,11 @@
 """What is chosen on the validation split after training, and kept in the run folder for predictions.
 
-No gradient finds the threshold between two classes, or what a tagger takes from the score of the tag O; they are tried
-out. A run that has not come to its end has no such file, and its model is used without.
+No gradient finds the threshold between two classes; it is tried out. A run that has not come to its end has no such
+file, and its model is used without.
 """
 
 import json
-import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def load_decision(folder: Path, name: str) -> float | None:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: expected a number named {name} in JSON; {error}.") from error
     value: Any = content.get(name) if isinstance(content, dict) else None
-    if type(value) not in (int, float) or not math.isfinite(value):
+    # Python's integers may be too large for a float.
+    if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
         raise DataError(f'{path}: expected {{"{name}": a number}}, as the run wrote it; found something else.')
     return float(value)

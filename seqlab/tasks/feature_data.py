@@ -2,7 +2,8 @@
 
     x'_f = (x_f - mean_f) / s_f        mean and standard deviation s over all steps of all training sequences
 
-A channel that never changes in training has s = 1, so that it is zero there. Shares of bases are left as they are.
+A channel that never changes in training has s = 1, so that it is zero there. Shares of bases are left as they are. The
+channels of a video are those of its pixels, over all places of all frames, and not a place each.
 Pixels can be read in another order, one and the same for all images and all runs.
 """
 
@@ -30,12 +31,13 @@ class FeatureReader:
     """How sequences and labels become numbers.
 
     Attributes:
-        task: ``activity``, ``dna`` or ``pixels``: what a line of text holds.
+        task: ``activity``, ``dna``, ``pixels`` or ``spoken_words``: what a line of text holds.
         labels: those of the training split, sorted; a label's place is its class.
         mean: of each channel [F].
         deviation: of each channel [F].
         permuted: whether the steps are read in the order of `pixel_order`.
         shortest: the fewest steps of a sequence that the model can read.
+        space: rows and columns of the frames of a video; empty for vectors.
     """
 
     task: str
@@ -44,20 +46,28 @@ class FeatureReader:
     deviation: tuple[float, ...]
     permuted: bool = False
     shortest: int = 1
+    space: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a time step: (F,), or (Y, X, F) of a video."""
+        return (*self.space, len(self.mean))
 
     @classmethod
     def build(cls, train: Sequence[LabelledFeatures], task: str, permuted: bool, shortest: int) -> "FeatureReader":
         """The reader of a training split; nothing of the other splits is in it."""
         labels = tuple(sorted({row.label for row in train}))
-        width = train[0].features.shape[1]
+        *space, width = train[0].features.shape[1:]
         mean, deviation = np.zeros(width), np.ones(width)
         if task != "dna":
-            count = sum(len(row.features) for row in train)
-            mean = np.sum([row.features.sum(axis=0, dtype=np.float64) for row in train], axis=0) / count
-            squares = np.sum([((row.features - mean) ** 2).sum(axis=0) for row in train], axis=0)
+            pixels = [row.features.reshape(-1, width) for row in train]
+            count = sum(map(len, pixels))
+            mean = np.sum([row.sum(axis=0, dtype=np.float64) for row in pixels], axis=0) / count
+            squares = np.sum([((row - mean) ** 2).sum(axis=0) for row in pixels], axis=0)
             deviation = np.sqrt(squares / count)
             deviation = np.where(deviation > LEAST_DEVIATION, deviation, 1.0)
-        return cls(task, labels, tuple(mean.tolist()), tuple(deviation.tolist()), permuted, shortest)
+        numbers = (tuple(mean.tolist()), tuple(deviation.tolist()))
+        return cls(task, labels, *numbers, permuted, 1 if space else shortest, tuple(space))
 
     @classmethod
     def load(cls, folder: Path, task: str, permuted: bool, shortest: int) -> "FeatureReader":
@@ -66,24 +76,28 @@ class FeatureReader:
         try:
             scaling = json.loads(path.read_bytes())
             mean, deviation = (tuple(float(value) for value in scaling[name]) for name in ("mean", "deviation"))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            space = tuple(int(extent) for extent in scaling.get("space", ()))
+            if len(mean) != len(deviation) or not np.isfinite([*mean, *deviation]).all() or not all(deviation):
+                raise ValueError("they are of unequal number, not finite, or a deviation is 0")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{path}: expected mean and deviation of each channel, as the run wrote it; {error}."
             ) from error
-        return cls(task, load_labels(folder), mean, deviation, permuted, shortest)
+        return cls(task, load_labels(folder), mean, deviation, permuted, 1 if space else shortest, space)
 
     def artifacts(self) -> Mapping[str, Callable[[Path], None]]:
         """What `load` reads, by file name."""
         return {LABELS_FILE: partial(save_labels, self.labels), SCALING_FILE: self._save_scaling}
 
     def encode(self, features: np.ndarray, place: str) -> np.ndarray:
-        """The scaled vectors [T, F] of a sequence, float32.
+        """The scaled vectors [T, F], or frames [T, Y, X, F], of a sequence, float32.
 
         Raises:
-            DataError: at ``place``, for another number of channels, or fewer steps than the model can read.
+            DataError: at ``place``, for steps of another shape, or fewer of them than the model can read.
         """
-        if features.ndim != 2 or features.shape[1] != len(self.mean):
-            raise DataError(f"{place}: expected {len(self.mean)} numbers a time step, found shape {features.shape}.")
+        if features.shape[1:] != self.shape:
+            wanted = f"frames of {' x '.join(map(str, self.shape))}" if self.space else f"{len(self.mean)} numbers"
+            raise DataError(f"{place}: expected {wanted} a time step, found shape {features.shape}.")
         if len(features) < self.shortest:
             raise DataError(
                 f"{place}: expected at least {self.shortest} time steps, as the convolutions need them; found "
@@ -91,7 +105,11 @@ class FeatureReader:
             )
         if self.permuted:
             features = features[pixel_order(len(features))]
-        return ((features - np.array(self.mean)) / np.array(self.deviation)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            scaled = ((features - np.array(self.mean)) / np.array(self.deviation)).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise DataError(f"{place}: expected numbers that are finite once they are scaled; found larger ones.")
+        return scaled
 
     def parse(self, line: str, number: int) -> np.ndarray:
         """A line of text as a sequence [T, F] before scaling: letters for ``dna``, else a list in JSON.
@@ -126,7 +144,7 @@ class FeatureReader:
         return Batch(inputs, self.classes(rows), lengths=np.array([len(row) for row in inputs], np.int32))
 
     def _save_scaling(self, path: Path) -> None:
-        scaling = {"mean": self.mean, "deviation": self.deviation}
+        scaling = {"mean": self.mean, "deviation": self.deviation, **({"space": self.space} if self.space else {})}
         path.write_text(json.dumps(scaling, indent=0) + "\n", encoding="utf-8")
 
 

@@ -14,14 +14,14 @@ from seqlab.tasks.classification_prediction import SHORTEST_PADDED, Apply, apply
 from seqlab.tasks.classification_scores import called
 from seqlab.tasks.feature_data import FeatureReader
 
-# Padded inputs [1, T, F], lengths [1], class -> how much each step speaks for the class [1, T].
+# Padded inputs [1, T, ...], lengths [1], class -> how much each step speaks for the class [1, T].
 Evidence = Callable[[Array, Array, int], Array]
 
 
 def padded(features: np.ndarray) -> tuple[Array, Array]:
-    """A sequence as a batch of one [1, T, F] and its length [1]; T is a power of two, so that few are compiled."""
+    """A sequence as a batch of one [1, T, ...] and its length [1]; T is a power of two, so that few are compiled."""
     width = max(SHORTEST_PADDED, 1 << (len(features) - 1).bit_length())
-    inputs = np.pad(features, ((0, width - len(features)), (0, 0)))[None]
+    inputs = np.pad(features, [(0, width - len(features))] + [(0, 0)] * (features.ndim - 1))[None]
     return jnp.asarray(inputs), jnp.array([len(features)], jnp.int32)
 
 
@@ -36,7 +36,7 @@ def classify(
 
     Args:
         apply: the model.
-        sequences: unscaled, [T, F] each.
+        sequences: unscaled, [T, F] or of a video [T, Y, X, F] each.
         reader: how they are scaled, and the labels.
         threshold: of the second of two labels, where there is one.
         evidence: what says how much each step spoke for the label, where that is wanted.
@@ -71,7 +71,7 @@ def shown(model: nn.Module, reader: FeatureReader, params: Params, examples: Seq
     answers = classify(apply_with(model, params), [row.features for row in examples], reader)
     lines = []
     for row, answer in zip(examples, answers, strict=True):
-        what = row.text or f"{len(row.features)} steps of {row.features.shape[1]} numbers"
+        what = row.text or f"{len(row.features)} steps of {' x '.join(map(str, row.features.shape[1:]))} numbers"
         probability = max(answer["probabilities"].values())
         lines.append(f"{what}\n  expected {row.label}, got {answer['label']}, {probability:.2f}\n")
     return "".join(lines)

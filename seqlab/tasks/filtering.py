@@ -7,17 +7,18 @@ system's equations and noise; the network has to learn them. ``over_kalman`` is 
 
 Where observations are missing (``missing_rate``) the network reads what was last seen, whether it was seen at this very
 step, and the logarithm of one more than the steps since then, as in Che et al., 2018; the filters predict and do not
-update. Its decays (GRU-D) are left out: any cell may read these inputs, and gates can learn to forget by them.
+update. Any cell may read these inputs; ``gru_d`` lets what it was given decay by them.
 
 References:
     Che et al., Recurrent neural networks for multivariate time series with missing values, 2018.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,28 +28,16 @@ from seqlab.core.array_types import Array, Key, Params
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.batch import Batch, Batches, Splits
 from seqlab.data.series_windows import with_gaps
-from seqlab.data.synthetic.linear_gaussian import oscillator, simulate
-from seqlab.data.synthetic.pendulum import (
-    ERROR_DEVIATION,
-    FIRST_DEVIATION,
-    PUSH_DEVIATION,
-    STEP,
-    pendulum_step,
-    simulate_pendulum,
-)
 from seqlab.losses import WeightedSum, squared_error
 from seqlab.metrics import Mean
 from seqlab.metrics.accumulate import Metrics
 from seqlab.models.aligned_regression import AlignedRegression
-from seqlab.models.kalman import extended_kalman_filter, kalman_filter
 from seqlab.tasks.base import Compile, Task
+from seqlab.tasks.filtered_systems import SYSTEMS, Estimates, System
 from seqlab.tasks.whole_sequences import Apply, Problem, SequenceConfig, apply_with, generated, json_lists
 from seqlab.tasks.whole_sequences import make_task as task_of_problem
 
-NUM_SHOWN = 3
-
-# (observations [T, O], which steps were seen [T]) -> estimates [T, D].
-Filter = Callable[[Array, Array], Array]
+NUM_SHOWN, NUM_PICTURES = 3, 3
 
 
 @dataclass(frozen=True)
@@ -56,67 +45,12 @@ class FilteringConfig(SequenceConfig):
     """A filter that is learned.
 
     Attributes:
-        system: a name in ``SYSTEMS``.
+        system: a name in ``seqlab.tasks.filtered_systems.SYSTEMS``.
         missing_rate: share of observations that are missing, in [0, 1).
     """
 
     system: str = "linear"
     missing_rate: float = 0.0
-
-
-class System(NamedTuple):
-    """What is observed.
-
-    Attributes:
-        states: the names of the D numbers that are estimated.
-        simulate: (generator, rows, steps) -> targets [B, T, D], observations [B, T, O].
-        filter: the Kalman filter, or the extended one.
-        filter_name: which of them.
-    """
-
-    states: tuple[str, ...]
-    simulate: Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
-    filter: Filter
-    filter_name: str
-
-
-def _filter_oscillator(observations: Array, seen: Array) -> Array:
-    system = {name: jnp.asarray(part, jnp.float32) for name, part in oscillator()._asdict().items()}
-    return kalman_filter(observations, seen, **system).mean
-
-
-def _filter_pendulum(observations: Array, seen: Array) -> Array:
-    # A push moves the speed, and by it the angle.
-    push = PUSH_DEVIATION * jnp.array([[STEP], [1.0]])
-    mean, covariance = extended_kalman_filter(
-        observations,
-        seen,
-        transition=lambda state: jnp.stack(pendulum_step(state[0], state[1], jnp.sin)),
-        transition_noise=push @ push.T,
-        observation=lambda state: jnp.sin(state[:1]),
-        observation_noise=jnp.full((1, 1), ERROR_DEVIATION**2),
-        first_mean=jnp.zeros(2),
-        first_covariance=FIRST_DEVIATION**2 * jnp.eye(2),
-    )
-    # The expectation of sine and cosine of a Gaussian angle, which is what a squared error asks for.
-    shrunk = jnp.exp(-0.5 * covariance[:, 0, 0])
-    return jnp.stack([shrunk * jnp.sin(mean[:, 0]), shrunk * jnp.cos(mean[:, 0]), mean[:, 1]], axis=-1)
-
-
-SYSTEMS: dict[str, System] = {
-    "linear": System(
-        states=("position", "quadrature"),
-        simulate=lambda rng, rows, steps: simulate(oscillator(), rng, rows, steps),
-        filter=_filter_oscillator,
-        filter_name="kalman",
-    ),
-    "pendulum": System(
-        states=("sin(angle)", "cos(angle)", "speed"),
-        simulate=simulate_pendulum,
-        filter=_filter_pendulum,
-        filter_name="extended kalman",
-    ),
-}
 
 
 def system_batch(rng: np.random.Generator, batch_size: int, config: FilteringConfig) -> Batch:
@@ -153,7 +87,7 @@ def make_problem(config: FilteringConfig) -> Problem:
     return Problem(
         name="filtering",
         config=config,
-        model=AlignedRegression(len(system.states), config.recurrent),
+        model=AlignedRegression(len(system.states), config.recurrent, input_blocks=3 if config.missing_rate else 1),
         splits=splits,
         loss=_loss,
         measure=lambda answer, batch: _measure(answer, batch, system),
@@ -171,8 +105,8 @@ def make_task(config: FilteringConfig) -> Task:
     system = SYSTEMS[config.system]
 
     def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
-        del folder
         evaluate, params = jit(task.evaluate), jax.tree.map(jnp.asarray, params)
+        _write_pictures(problem, system, params, folder / "predictions" / "filtered.json", jit)
         ratios: dict[str, dict[str, Any]] = {}
         for name, optimum in task.baselines()[system.filter_name].items():
             split = getattr(problem.splits, name)
@@ -211,16 +145,51 @@ def _baselines(system: System, splits: Splits) -> dict[str, dict[str, Any]]:
     scores: dict[str, dict[str, Any]] = {system.filter_name: {}, "prior mean": {}}
     for name in ("validation", "test"):
         batch = _whole(getattr(splits, name))
-        observations = jnp.asarray(batch.inputs[..., :1])
-        gaps = batch.inputs.shape[-1] > 1
-        seen = jnp.asarray(batch.inputs[..., 1] > 0 if gaps else np.ones(batch.inputs.shape[:2], bool))
-        estimates = np.asarray(jax.vmap(system.filter)(observations, seen))
+        estimates = np.asarray(_filtered(system, batch).mean)
         prior = batch.targets.mean(axis=(0, 1), keepdims=True)
         for model, made in ((system.filter_name, estimates), ("prior mean", prior)):
             squares = np.square(made.astype(np.float64) - batch.targets)
             each = {f"mse_{state}": float(squares[..., place].mean()) for place, state in enumerate(system.states)}
             scores[model][name] = {"loss": float(squares.mean()), "mse": float(squares.mean()), **each}
     return scores
+
+
+def _filtered(system: System, batch: Batch) -> Estimates:
+    """What the system's filter knows at each step [B, T, D]."""
+    return jax.vmap(system.filter)(jnp.asarray(batch.inputs[..., :1]), jnp.asarray(_seen(batch.inputs)))
+
+
+def _seen(inputs: np.ndarray) -> np.ndarray:
+    """Which steps [..., T] of inputs [..., T, F] were observed: all, where there are no gaps."""
+    return inputs[..., 1] > 0 if inputs.shape[-1] > 1 else np.ones(inputs.shape[:-1], bool)
+
+
+def _write_pictures(problem: Problem, system: System, params: Params, target: Path, jit: Compile) -> None:
+    """Writes the first test sequences for pictures: states, observations, and the estimates of network and filter."""
+    batch = problem.splits.test.batch(0)
+    batch = batch._replace(inputs=batch.inputs[:NUM_PICTURES], targets=batch.targets[:NUM_PICTURES])
+    filtered, seen = _filtered(system, batch), _seen(batch.inputs)
+    found = jit(apply_with(problem, params))(jnp.asarray(batch.inputs), None)
+    arrays = {
+        "truth": batch.targets,
+        "estimate": found,
+        "filter": filtered.mean,
+        "filter_deviation": filtered.deviation,
+    }
+    pictures = [
+        {
+            "states": system.states,
+            "filter_name": system.filter_name,
+            "observed": [
+                round(float(value), 6) if is_seen else None
+                for value, is_seen in zip(batch.inputs[row, :, 0], seen[row], strict=True)
+            ],
+            **{name: np.asarray(array[row], np.float64).round(6).tolist() for name, array in arrays.items()},
+        }
+        for row in range(len(batch.inputs))
+    ]
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(pictures) + "\n", encoding="utf-8")
 
 
 def _whole(split: Batches) -> Batch:
@@ -230,8 +199,7 @@ def _whole(split: Batches) -> Batch:
 
 def _examples(batch: Batch) -> list[tuple[str, str]]:
     rows = []
-    for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
-        seen = inputs[:, 1] > 0 if inputs.shape[1] > 1 else np.ones(len(inputs), bool)
+    for inputs, targets, seen in zip(batch.inputs, batch.targets, _seen(batch.inputs), strict=True):
         numbers = (f"{value:.2f}" if is_seen else "null" for value, is_seen in zip(inputs[:, 0], seen, strict=True))
         rows.append((f"[{', '.join(numbers)}]", f"{targets[-1].round(2).tolist()} in the end"))
     return rows

@@ -53,7 +53,7 @@ class ForecastingConfig:
         difference: a name in ``seqlab.models.forecaster.DIFFERENCES``.
         output_distribution: a name in ``seqlab.tasks.forecast_distributions.DISTRIBUTIONS``.
         shared_columns: whether one model reads every column alone.
-        gaps: ``refuse``, or ``mask``: missing values are read as such, with what was last seen and how long ago.
+        gaps: how missing values are read; a name in ``seqlab.data.series_windows.GAPS``.
         recurrent: the recurrent layers.
         batch_size: windows of a training batch.
         eval_batch_size: windows of a batch in evaluation.
@@ -111,7 +111,7 @@ def make_task(config: ForecastingConfig, series: SeriesSplits) -> Task:
     scaling = Scaling.of(series.train)
     sizes = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size, "seed": config.seed}
     span = {"lookback": config.lookback, "horizon": config.horizon}
-    windows = series_windows(series, scaling, gaps=config.gaps == "mask", **span, **sizes)
+    windows = series_windows(series, scaling, gaps=config.gaps, **span, **sizes)
     yardsticks = Yardsticks.of(scaling, windows.scaled, config.season)
     distribution = DISTRIBUTIONS.get(config.output_distribution, DISTRIBUTIONS["point"])
     model = make_model(config, len(scaling.columns))
@@ -193,8 +193,6 @@ def _check(config: ForecastingConfig) -> None:
             f"--lookback={config.lookback}: expected at least {needed} rows, for --season={config.season} and "
             f"--difference={config.difference}."
         )
-    if config.gaps not in ("refuse", "mask"):
-        raise unknown_name("gaps", config.gaps, ("refuse", "mask"))
 
 
 def in_units(config: ForecastingConfig, scaling: Scaling, answers: np.ndarray) -> dict[str, np.ndarray]:
@@ -226,12 +224,18 @@ def _pictures(config: ForecastingConfig, scaling: Scaling, answers: np.ndarray, 
     return [
         {
             "columns": scaling.columns,
-            "read": _numbers(scaling.unscale(batch.inputs[place][:, :num_columns])),
+            "read": _numbers(scaling.unscale(_seen(batch.inputs[place], num_columns))),
             "came": _numbers(scaling.unscale(batch.targets[place])),
             **{name: _numbers(values) for name, values in in_units(config, scaling, answers[place]).items()},
         }
         for place in places
     ]
+
+
+def _seen(rows: np.ndarray, num_columns: int) -> np.ndarray:
+    """The values [T, C] of rows [T, C], or [T, 3C] with their gaps, nan where a value was not seen at its step."""
+    values, seen = rows[:, :num_columns], rows[:, num_columns : 2 * num_columns]
+    return np.where(seen > 0, values, np.nan) if seen.size else values
 
 
 def _numbers(values: np.ndarray) -> list[list[float | None]]:

@@ -33,10 +33,9 @@ from seqlab.metrics.accumulate import Metrics
 from seqlab.models.tagger import Chain, Tagger
 from seqlab.models.viterbi import viterbi
 from seqlab.tasks.base import Compile, Hyper, Loss, Task
-from seqlab.tasks.decision import save_decision
 from seqlab.tasks.tagging_data import Lexicon, pretrained, unknown_rates
 from seqlab.tasks.tagging_prediction import bracketed, predict_sentences, predict_split, write_predictions
-from seqlab.tasks.tagging_scores import PENALTIES, baselines, best_penalty, final_scores, with_error
+from seqlab.tasks.tagging_scores import baselines, seqeval_scores, with_error
 
 NUM_SHOWN = 5
 
@@ -94,22 +93,14 @@ def init_params(model: Tagger, lexicon: Lexicon, key: Key) -> Params:
     return model.recurrent.start_gates(model.init(key, inputs)["params"], for_purpose(key, "gates"))
 
 
-def decode(
-    model: Tagger,
-    lexicon: Lexicon,
-    params: Params,
-    inputs: Array,
-    lengths: Array,
-    outside_penalty: Float[Array, ""] | float = 0.0,
-) -> Array:
-    """The best legal tags of each row [B, T], 0 at padding; ``outside_penalty`` is taken from the score of each O."""
+def decode(model: Tagger, lexicon: Lexicon, params: Params, inputs: Array, lengths: Array) -> Array:
+    """The best legal tags of each row [B, T], 0 at padding."""
     chain: Any = model.apply({"params": params}, inputs, lengths=lengths)
-    return _best_tags(chain, lexicon, lengths, outside_penalty)
+    return _best_tags(chain, lexicon, lengths)
 
 
-def _best_tags(chain: Chain, lexicon: Lexicon, lengths: Array, outside_penalty: Array | float = 0.0) -> Array:
-    emissions = chain.emissions.at[..., lexicon.tags.index(OUTSIDE)].add(-outside_penalty)
-    return viterbi(emissions, _legal(chain, lexicon), lengths).tags
+def _best_tags(chain: Chain, lexicon: Lexicon, lengths: Array) -> Array:
+    return viterbi(chain.emissions, _legal(chain, lexicon), lengths).tags
 
 
 def _legal(chain: Chain, lexicon: Lexicon) -> Transitions:
@@ -195,22 +186,18 @@ def _evaluation(model: Tagger, lexicon: Lexicon) -> Callable[..., tuple[Metrics,
 def _finish(
     model: Tagger, lexicon: Lexicon, splits: Splits, sentences: TaggedSplits
 ) -> Callable[[Params, Path, Compile], dict[str, dict[str, Any]]]:
-    """The task's ``finish``: it chooses the penalty of O, and writes the tags at it."""
-    held_out = {"validation": sentences.validation, "test": sentences.test}
-    targets = {name: [sentence.tags for sentence in split] for name, split in held_out.items()}
-
-    def at_each_penalty(params: Params, inputs: Array, lengths: Array) -> Array:
-        run = partial(decode, model, lexicon, params, inputs, lengths)
-        return jax.vmap(run)(jnp.array(PENALTIES, jnp.float32))
+    """The task's ``finish``: it writes the tags of the held-out splits, and has seqeval score them."""
 
     def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
-        run = partial(jit(at_each_penalty), jax.tree.map(jnp.asarray, params))  # The best params are kept on the host.
-        tags = {name: predict_split(run, getattr(splits, name), lexicon.tags) for name in held_out}
-        place = best_penalty(targets["validation"], tags["validation"])
-        save_decision(folder, "outside_penalty", PENALTIES[place])
-        for name, split in held_out.items():
-            write_predictions(folder / "predictions" / f"{name}.jsonl", split, tags[name][place])
-        return final_scores(targets, tags, place)
+        params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
+        run = partial(jit(partial(decode, model, lexicon)), params)
+        scores = {}
+        for name in ("validation", "test"):
+            split: Sequence[Sentence] = getattr(sentences, name)
+            tags = predict_split(run, getattr(splits, name), lexicon.tags)
+            write_predictions(folder / "predictions" / f"{name}.jsonl", split, tags)
+            scores[name] = seqeval_scores([sentence.tags for sentence in split], tags)
+        return scores
 
     return finish
 

@@ -20,26 +20,19 @@ Decode = Callable[[Array, Array], Array]
 SHORTEST_PADDED = 16
 
 
-def predict_split(decode: Decode, batches: Batches, names: Sequence[str]) -> list[list[list[str]]]:
-    """For each way to decode, the tags of every row of a split, in the split's own order.
-
-    Args:
-        decode: inputs and lengths -> ids of tags [P, B, T], P ways side by side.
-        batches: the split.
-        names: the tags by id.
-    """
+def predict_split(decode: Decode, batches: Batches, names: Sequence[str]) -> list[list[str]]:
+    """The tags of every row of a split, in the split's own order; ``names`` are the tags by id."""
     split = [batches.batch(step) for step in range(batches.batches_per_epoch)]
     # All of one length: what a split costs here is compiling, and each length is compiled anew.
     longest = max(batch.inputs.shape[1] for batch in split)
-    found: dict[int, list[list[str]]] = {}
+    found: dict[int, list[str]] = {}
     for batch in split:
         inputs = np.pad(batch.inputs, ((0, 0), (0, longest - batch.inputs.shape[1]), (0, 0)))
-        ids = np.asarray(decode(jnp.asarray(inputs), jnp.asarray(batch.lengths))).swapaxes(0, 1)
-        for ways, length, place in zip(ids.tolist(), batch.lengths.tolist(), batch.rows.tolist(), strict=True):
+        ids = np.asarray(decode(jnp.asarray(inputs), jnp.asarray(batch.lengths)))
+        for row, length, place in zip(ids.tolist(), batch.lengths.tolist(), batch.rows.tolist(), strict=True):
             if length:
-                found[int(place)] = [[names[int(index)] for index in row[:length]] for row in ways]
-    in_order = [found[place] for place in sorted(found)]
-    return [list(rows) for rows in zip(*in_order, strict=True)]
+                found[int(place)] = [names[int(index)] for index in row[:length]]
+    return [found[place] for place in sorted(found)]
 
 
 def predict_sentences(

@@ -1,4 +1,4 @@
-"""What is said of a tagger at the end: its scores, with and without the best penalty of O, and what it has to beat."""
+"""What is said of a tagger at the end: its scores, and what it has to beat."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,36 +11,6 @@ from seqlab.metrics import entity_scores
 from seqlab.tasks.tagging_data import most_frequent_tags
 
 Tags = Sequence[Sequence[str]]
-
-# What is taken from the score of O, in nats. Most words are O, so a tagger that is in doubt says O; taking something
-# from its score trades precision for recall, as a threshold does between two classes.
-PENALTIES = tuple(0.25 * step for step in range(9))
-
-
-def best_penalty(targets: Tags, tags: Sequence[Tags]) -> int:
-    """The place in `PENALTIES` whose tags have the greatest entity F1; the smallest penalty of equals."""
-    scores = [tag_scores(targets, found)["entity_f1"] for found in tags]
-    return scores.index(max(scores))
-
-
-def final_scores(targets: Mapping[str, Tags], tags: Mapping[str, Sequence[Tags]], place: int) -> dict[str, Any]:
-    """By split, the scores at a penalty, and behind the ending ``_without_penalty`` those of the model as it is.
-
-    Args:
-        targets: the right tags of each split.
-        tags: those that were found, at every one of `PENALTIES`.
-        place: of the penalty among them.
-    """
-    scores: dict[str, Any] = {}
-    for split, found in tags.items():
-        plain, at = (tag_scores(targets[split], found[index]) for index in (0, place))
-        scores[split] = {
-            **with_error(at),
-            **seqeval_scores(targets[split], found[place]),
-            "outside_penalty": PENALTIES[place],
-            **{f"{name}_without_penalty": value for name, value in plain.items()},
-        }
-    return scores
 
 
 def with_error(scores: Mapping[str, float]) -> dict[str, float]:

@@ -20,7 +20,8 @@ from seqlab.metrics.accumulate import compute, sum_steps
 from seqlab.tasks.base import Hyper, Task
 from seqlab.train.checkpoint import Checkpoints
 from seqlab.train.early_stopping import Best
-from seqlab.train.evaluate import evaluate_split
+from seqlab.train.evaluate import StoppedError, evaluate_split
+from seqlab.train.guards import Fault, Watch
 from seqlab.train.state import TrainState, initial_state
 from seqlab.train.step import StepInfo, TrainStep, chunk_of, make_train_step
 
@@ -35,6 +36,8 @@ class TrainConfig:
         chunk_steps: steps in one compiled call; what is left over before an evaluation is one more program.
         patience: evaluations in a row without improvement after which to stop; 0 for never.
         seed: of params, order and dropout.
+        max_skipped_steps: steps whose loss or gradient is not finite that are left out before the run stops.
+        debug_nans: whether the step that stops the run is run again to find the operation, which takes a while.
     """
 
     num_steps: int
@@ -42,6 +45,8 @@ class TrainConfig:
     chunk_steps: int = 16
     patience: int = 0
     seed: int = 0
+    max_skipped_steps: int = 0
+    debug_nans: bool = False
 
 
 @runtime_checkable
@@ -64,6 +69,7 @@ class Fitted:
         best_params: the params of that evaluation.
         diverged_step: the first step whose loss, gradient, update or evaluation was not finite, or -1.
         num_traces: how many programs of training steps were compiled: one for each shape of a stack of batches.
+        fault: what was wrong with the step that stopped the run; ``None`` for an evaluation.
     """
 
     status: str
@@ -72,6 +78,7 @@ class Fitted:
     best_params: Params
     diverged_step: int = -1
     num_traces: int = 0
+    fault: Fault | None = None
 
 
 def fit(
@@ -84,6 +91,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     observers: Sequence[Observer] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = print,
 ) -> Fitted:
     """Trains a task, from its newest checkpoint where there is one.
 
@@ -95,59 +103,81 @@ def fit(
         schedule: step -> learning rate, only to report it.
         checkpoints: where to save and resume; ``None`` saves nothing.
         observers: are told of every chunk and evaluation.
-        should_stop: asked before each chunk; a true answer saves a checkpoint and returns ``interrupted``. An
-            evaluation that is due comes first, as a resumed run would not make it up.
+        should_stop: asked before each chunk, and during an evaluation that takes long; a true answer saves a checkpoint
+            and returns ``interrupted``. An evaluation that was cut short is made up when the run goes on.
+        warn: is told of steps that were left out and of losses that jump, each with its batch.
     """
     state, best = jax.jit(lambda: initial_state(task, optimizer, config.seed))(), Best()
     best_params = state.params
-    if checkpoints is not None and checkpoints.steps():
-        template = state
-        saved = checkpoints.restore(template, checkpoints.steps()[-1])
-        state, best = saved.state, saved.best
-        best_params = checkpoints.restore_params(template.params, checkpoints.best_step())
+    if checkpoints is not None and (saved := checkpoints.newest(state)) is not None:
+        best_params, best = checkpoints.params_of_best(state.params, saved)
+        state = saved.state
     # The best params must survive the donation of the state that they were once part of.
     best_params = jax.tree.map(np.array, best_params)
-    counted, num_traces = _count_calls(chunk_of(make_train_step(task, optimizer, hyper)))
+    train_step = make_train_step(task, optimizer, hyper, max_skipped_steps=config.max_skipped_steps)
+    counted, num_traces = _count_calls(chunk_of(train_step))
     run_chunk = jax.jit(counted, donate_argnums=0)
     eval_step = jax.jit(task.evaluate)
+    limits = {"max_skipped_steps": config.max_skipped_steps, "debug_nans": config.debug_nans}
+    watch = Watch(task, hyper, **limits, num_skipped=int(state.num_skipped), warn=warn)
 
-    def tell(step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
+    def tell(split: str, scores: dict[str, float], pace: float | None = None) -> None:
         for observer in observers:
             observer.record(step, split, scores, pace)
 
-    step, saved_step = int(state.step), int(state.step)
-    while step < config.num_steps and not best.should_stop(config.patience):
-        until = min(config.num_steps, (step // config.evaluate_every + 1) * config.evaluate_every)
-        while step < until:
-            if should_stop():
-                if checkpoints is not None and step != saved_step:
-                    checkpoints.save(state, best)
-                return Fitted("interrupted", state, best, best_params, num_traces=num_traces())
-            started = time.perf_counter()
-            size = _chunk_size(config, until - step)
-            infos: list[StepInfo] = []
-            for batches in stacks(task, step, size):
-                state, info = run_chunk(state, batches)
-                infos.append(info)
-            info = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(infos))
-            scores, bad_step, weight = _summarise(task, info, step)
-            if bad_step >= 0:
-                return Fitted("diverged", state, best, best_params, bad_step, num_traces())
-            step += size
+    def ended(status: str, fault: Fault | None = None) -> Fitted:
+        if status == "interrupted" and checkpoints is not None and step != saved_step:
+            checkpoints.save(state, best)
+        diverged_step = -1 if status != "diverged" else fault.step if fault else step
+        return Fitted(status, state, best, best_params, diverged_step, num_traces(), fault)
+
+    step = saved_step = int(state.step)
+    while True:
+        if _is_due(config, step) and best.last_step < step:
+            try:
+                scores = evaluate_split(task, eval_step, state.params, "validation", should_stop)
+            except StoppedError:
+                return ended("interrupted")
+            if not math.isfinite(scores[task.selection]):
+                return ended("diverged")
+            tell("validation", scores)
+            best = best.update(scores[task.selection], step)
+            if best.step == step:
+                best_params = jax.tree.map(np.array, state.params)
+            if checkpoints is not None:
+                checkpoints.save(state, best)
+                saved_step = step
+        if step >= config.num_steps or best.should_stop(config.patience):
+            return ended("complete")
+        if should_stop():
+            return ended("interrupted")
+
+        started = time.perf_counter()
+        size = _chunk_size(config, min(config.num_steps, _next_due(config, step)) - step)
+        infos: list[StepInfo] = []
+        for batches in stacks(task, step, size):
+            state, info = run_chunk(state, batches)
+            infos.append(info)
+        info = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(infos))
+        if (fault := watch.check(state, step, info)) is not None:
+            # Later steps were not applied: this is the state that the step began with, and the step's own number.
+            state = state._replace(step=state.step - 1)
+            return ended("diverged", fault)
+        step += size
+        if info.finite.any():
+            scores, weight = _summarise(task, info)
             if schedule is not None:
                 scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
-            tell(step, "train", scores, weight / (time.perf_counter() - started))
-        scores = evaluate_split(task, eval_step, state.params, "validation")
-        if not math.isfinite(scores[task.selection]):
-            return Fitted("diverged", state, best, best_params, step, num_traces())
-        tell(step, "validation", scores)
-        best = best.update(scores[task.selection], step)
-        if best.step == step:
-            best_params = jax.tree.map(np.array, state.params)
-        if checkpoints is not None:
-            checkpoints.save(state, best)
-            saved_step = step
-    return Fitted("complete", state, best, best_params, num_traces=num_traces())
+            tell("train", scores, weight / (time.perf_counter() - started))
+
+
+def _next_due(config: TrainConfig, step: int) -> int:
+    return (step // config.evaluate_every + 1) * config.evaluate_every
+
+
+def _is_due(config: TrainConfig, step: int) -> bool:
+    """Whether an evaluation comes after so many steps."""
+    return step > 0 and (step % config.evaluate_every == 0 or step >= config.num_steps)
 
 
 def _count_calls(step: TrainStep) -> tuple[TrainStep, Callable[[], int]]:
@@ -194,9 +224,9 @@ def stack_batches(task: Task, step: int, size: int) -> Batch:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
 
 
-def _summarise(task: Task, info: StepInfo, first_step: int) -> tuple[dict[str, float], int, float]:
-    """Scores of a chunk, the first step that was not finite (or -1), and the sum of the loss's weights."""
-    bad = np.flatnonzero(~info.finite)
-    total = sum_steps(info.metrics)
-    scores = task.scores(compute(total)) | {"gradient_norm": float(info.gradient_norm[-1])}
-    return scores, first_step + int(bad[0]) if bad.size else -1, float(total["loss"].weight)
+def _summarise(task: Task, info: StepInfo) -> tuple[dict[str, float], float]:
+    """Scores of the steps of a chunk that were applied, and the sum of their loss's weights."""
+    total = sum_steps(jax.tree.map(lambda leaf: leaf[info.finite], info.metrics))
+    skipped = {} if info.finite.all() else {"skipped_steps": float((~info.finite).sum())}
+    scores = task.scores(compute(total)) | {"gradient_norm": float(info.gradient_norm[info.finite][-1])} | skipped
+    return scores, float(total["loss"].weight)

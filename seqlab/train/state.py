@@ -20,6 +20,7 @@ class TrainState(NamedTuple):
         opt_state: the optimizer's state.
         carry: the recurrent state that the next batch goes on from.
         key: the run's one key; a step's key is folded from it and the step.
+        num_skipped: number of steps that were not applied, as something in them was not finite [].
     """
 
     step: Int[Array, ""]
@@ -27,6 +28,7 @@ class TrainState(NamedTuple):
     opt_state: Any
     carry: Carry
     key: Key
+    num_skipped: Int[Array, ""]
 
 
 def initial_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
@@ -40,4 +42,5 @@ def initial_state(task: Task, optimizer: optax.GradientTransformation, seed: int
         # A copy of each leaf: parts of a first carry may share a buffer, and a buffer can be donated only once.
         carry=jax.tree.map(jnp.array, task.initial_carry(task.batch_sizes["train"])),
         key=keys.for_purpose(key, "train"),
+        num_skipped=jnp.array(0, jnp.int32),
     )

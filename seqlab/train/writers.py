@@ -1,6 +1,7 @@
 """Observers of a run: metrics as lines of JSON, as TensorBoard events, and as progress for whoever watches."""
 
 import json
+import os
 import statistics
 import time
 from pathlib import Path
@@ -15,7 +16,8 @@ class JsonLines:
     """Appends one object a line to a file: {"step": 100, "split": "train", "loss": 2.1, ...}.
 
     Only what depends on flags and seed is written, no times, so that the same run writes the same bytes. A number that
-    is not finite is null (``to_json``). A context manager.
+    is not finite is null (``to_json``). A context manager. A line of an evaluation is on the disk, with all before it,
+    when ``record`` returns: the checkpoint that comes next counts on them.
     """
 
     def __init__(self, path: Path, resume_step: int) -> None:
@@ -31,6 +33,8 @@ class JsonLines:
         del pace
         self._file.write(to_json({"step": step, "split": split, **scores}) + "\n")
         self._file.flush()
+        if split != "train":
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> "JsonLines":
         return self
@@ -43,7 +47,10 @@ def _is_kept(line: str, resume_step: int) -> bool:
     """Whether a resumed run would not write the line again: it is whole, up to that step, and not of the final test."""
     if not line.endswith("\n"):
         return False
-    record = json.loads(line)
+    try:
+        record = json.loads(line)
+    except ValueError:  # A disk that lost its power may keep a line's place without its content.
+        return False
     return record["step"] <= resume_step and record["split"] != "test"
 
 
@@ -131,6 +138,10 @@ class ProgressDisplay:
         elif time.monotonic() - self._last_line >= self._seconds_between_lines:
             self._last_line = time.monotonic()
             self._print(step, split, loss + score + speed)
+
+    def say(self, message: str) -> None:
+        """Prints a line, above the bar where there is one."""
+        self._console.print(message, soft_wrap=True, markup=False)
 
     def _print(self, step: int, split: str, words: str) -> None:
         self._console.print(f"step {step:>6}  {split}: {words}", soft_wrap=True)

@@ -12,6 +12,7 @@ from seqlab.cells import ConvGRUCell, ConvLSTMCell, LSTMCarry, LSTMCell
 from seqlab.cells.convolutional import windows
 from seqlab.core.errors import SeqlabError
 from seqlab.engines import unroll
+from tests.cells import numpy_loop
 from tests.cells.convolution import convolve
 from tests.cells.numpy_loop import initial, narrow, random_like
 from tests.contracts.cases import jit
@@ -64,6 +65,7 @@ def test_news_travels_half_a_window_a_step_and_no_further():
 
 def test_first_kernels_are_those_of_a_convolution():
     cell = ConvLSTMCell(H, kernel_size=(3, 2))
+    F = numpy_loop.F
     bound = math.sqrt(6 / (6 * F + 6 * H))  # Glorot: each input feeds as many windows as a window has positions.
     drawn = np.abs(initial(cell, "input_kernel"))
     assert drawn.shape == (6 * F, 4 * H)

@@ -12,7 +12,7 @@ from seqlab.cells import Cell
 from seqlab.engines import unroll
 from tests.contracts.cases import jit
 
-B, T, F = 3, 5, 2
+B, T, F = 3, 5, 3
 
 # Float32 sums of some tens of products of numbers near 1, over five steps.
 TOLERANCE = 2e-6

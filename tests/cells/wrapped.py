@@ -12,7 +12,7 @@ from seqlab.cells import CELLS, Cell, LinearCell, make_cell
 from seqlab.engines import unroll
 from tests.contracts.cases import jit
 
-B, T, F, H = 3, 4, 2, 5
+B, T, F, H = 3, 4, 3, 5
 TOLERANCE = 2e-5
 LENGTHS = np.array([4, 0, 2])
 RESETS = np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]], bool)

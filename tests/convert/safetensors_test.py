@@ -52,7 +52,7 @@ def test_a_tree_comes_back_exactly(folder, tree):
 
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_the_params_of_every_cell_can_be_kept(folder, name):
-    params = make_cell(name, 3).param_specs(2)
+    params = make_cell(name, 3).param_specs(3)
     params = {"cell": {leaf: np.ones(shape, np.float32) for leaf, (_, shape) in params.items()}}
     save_params(folder / "cell.safetensors", params)
     assert_same_bits(load_params(folder / "cell.safetensors"), params)

@@ -75,6 +75,20 @@ def test_three_files_are_three_splits_and_files_of_fasta_are_classes(tmp_path):
     assert {row.label for row in splits.train} == {"site", "other"}
 
 
+def test_clips_of_three_archives_are_three_splits_and_have_frames_of_one_shape(tmp_path):
+    paths = [tmp_path / f"{name}.npz" for name in "abc"]
+    for path, width in zip(paths, (5, 5, 6), strict=True):
+        np.savez(path, clips=np.zeros((4, 2, 3, width), np.uint8), labels=np.array(["up", "down"] * 2))
+    train, validation, test = paths
+    dataset = f"frames:{train},{validation}"
+    splits = load_labelled_features("activity", f"{dataset},{train}", data_dir=tmp_path)
+    assert [row.features.shape for row in splits.test] == [(2, 3, 5, 1)] * 4
+    with pytest.raises(
+        DataError, match=r"c\.npz:1: expected 3 x 5 x 1 numbers a time step as in .*a\.npz:1, found 3 x 6"
+    ):
+        load_labelled_features("activity", f"{dataset},{test}", data_dir=tmp_path)
+
+
 def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path):
     path = write_csv(tmp_path / "a.csv", ["up", "down"] * 10)
     wide = write_csv(tmp_path / "wide.csv", ["up", "down"], num_channels=2)

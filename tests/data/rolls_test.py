@@ -28,7 +28,8 @@ def test_a_folder_of_midi_files_is_split_by_pieces(tmp_path):
     splits = load(f"midi:{tmp_path}", fractions=(0.6, 0.2, 0.2), frames_per_beat=2)
     assert [len(part) for part in splits.parts] == [3, 1, 1]
     every = [piece for part in splits.parts for piece in part]
-    assert len({piece.place for piece in every}) == 5 and len(splits.checksums) == 1
+    assert len({piece.place for piece in every}) == 5
+    assert len(splits.checksums) == 1
     assert {piece.roll.tobytes() for piece in every} == {roll.tobytes() for roll in rolls(5)}
 
 

@@ -72,7 +72,7 @@ def test_gaps_are_told_from_values_and_never_filled_from_the_future():
 def test_a_part_that_is_too_short_is_said(tmp_path):
     path = write(tmp_path / "x.csv", range(20))
     series = load_series(f"csv:{path}", data_dir=tmp_path, fractions=(0.6, 0.2, 0.2))
-    sizes = {"batch_size": 2, "eval_batch_size": 2, "seed": 0, "gaps": False}
+    sizes = {"batch_size": 2, "eval_batch_size": 2, "seed": 0, "gaps": "refuse"}
     with pytest.raises(SeqlabError, match=r"at least 13 rows, --lookback=10 and --horizon=3.* found 12"):
         series_windows(series, Scaling.of(series.train), lookback=10, horizon=3, **sizes)
     with pytest.raises(SeqlabError, match=r"at least 5 rows, --horizon=5, in the validation part; found 4"):

@@ -103,6 +103,23 @@ def test_the_number_of_threads_changes_nothing_to_the_bit(name):
 
 
 @needs_compiler
+@pytest.mark.parametrize(("name", "F"), [("gru", 3), pytest.param("gru", 7, marks=pytest.mark.slow), ("lstm", 3)])
+def test_members_under_vmap_are_what_they_are_alone_to_the_bit(name, F):
+    cell = make_cell(name, 5)
+    members = [example(cell, 5, 3, F) for _ in range(3)]
+    members = [
+        each._replace(params=jax.tree.map(lambda leaf: leaf * (1.0 + m), each.params))  # noqa: B023
+        for m, each in enumerate(members)
+    ]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+    run = functools.partial(unrolled_from, cell, engine="native", return_all_carries=True, **flags(5, 3))
+    together = jit(jax.vmap(lambda given: run(given.params, given.inputs, given.carry)))(stacked)
+    alone = jit(lambda given: run(given.params, given.inputs, given.carry))
+    for m, each in enumerate(members):
+        assert_equal(jax.tree.map(lambda leaf: leaf[m], together), alone(each))  # noqa: B023
+
+
+@needs_compiler
 def test_large_and_tiny_numbers_saturate_and_nan_stays_nan():
     # A row each, as nan and infinity times zero would reach their neighbours.
     cell = VanillaCell(1)
@@ -187,6 +204,17 @@ def test_what_was_compiled_is_used_again_and_lies_alone_in_the_cache(quick_compi
     assert native.library() == first
     assert (quick_compiler / "calls").read_text() == "called "
     assert list((quick_compiler / "cache" / "seqlab").iterdir()) == [first]
+
+
+def test_the_cache_is_the_users_own_and_nobody_else_can_write_to_it(quick_compiler, monkeypatch):
+    folder = native.library().parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    native.library()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(SeqlabError, match="which belongs to another user"):
+        native.library()
 
 
 def test_another_source_header_compiler_or_processor_is_compiled_anew(quick_compiler, monkeypatch):

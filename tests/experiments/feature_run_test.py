@@ -57,4 +57,4 @@ def test_wrong_rows_and_formats_are_said_with_their_place(tmp_path):
     folder = f"--run_dir={tmp_path / 'run'}"
     error = refused("run", "--task=activity", f"--dataset=csv:{path}", folder)
     assert error.startswith(f"{path}:3: expected finite numbers, found 'nan'")
-    assert refused("run", "--task=pixels", f"--dataset=ts:{path}", folder).startswith("unknown format of task pixels")
+    assert refused("run", "--task=pixels", f"--dataset=ts:{path}", folder).startswith("unknown format")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from experiments import command_line, from_flags, task_table
+from experiments import command_line, from_flags, sweep, task_table
 from experiments.flagfiles import Token, expand, expand_tokens, parse_line
 from seqlab.core.errors import DataError, SeqlabError
 from seqlab.data.registry import DATASETS
@@ -230,8 +230,10 @@ def against_definitions(path: Path) -> list[str]:
     try:
         command_line.parse(["run", f"--flagfile={path}"], values)
         task_table.task_entry(values.task)
-        from_flags.recurrent_config(values).make()
+        from_flags.recurrent_config(values).make(input_blocks=3 if values.gaps == "mask" or values.missing_rate else 1)
         make_optimizer(from_flags.optimizer_config(values), steps_per_epoch=1, total_steps=1)
+        if values.vary:
+            sweep.declaration(values)
         name = "text" if values.dataset == "builtin" else values.dataset
         if ":" not in name and name not in {*DATASETS, "text"}:
             return [f"{path}: no data set is named {name}"]

@@ -76,12 +76,13 @@ def test_a_filter_is_learned_and_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(generated, "VALIDATION_ROWS", 16)
     monkeypatch.setattr(generated, "TEST_ROWS", 16)
     folder = tmp_path / "run"
-    flags = ["--task=filtering", "--missing_rate=0.2", "--sequence_length=6", "--hidden_size=4", "--cell=vanilla"]
+    flags = ["--task=filtering", "--missing_rate=0.2", "--sequence_length=6", "--hidden_size=4", "--cell=gru_d"]
     sizes = ["--engine=scan", "--batch_size=8", "--eval_batch_size=16", "--num_steps=2"]
     launched = launch("run", *flags, *sizes, f"--run_dir={folder}")
     assert launched.status == 0, launched.err
     summary = json.loads((folder / "summary.json").read_text())
     ratio = summary["test"]["mse"] / summary["baselines"]["kalman"]["test"]["mse"]
     assert summary["test"]["over_kalman"] == pytest.approx(ratio, rel=1e-4)
+    assert (folder / "plots" / "filtered_1.png").read_bytes().startswith(b"\x89PNG")
     answered = launch("predict", f"--run_dir={folder}", "--prompt=[0.5, null, -1]")
     assert json.loads(answered.out)["steps"] == 3

@@ -15,9 +15,20 @@ from tests.experiments.launching import OTHER_VALUES, unparse_all
 
 STEPS_PER_EPOCH = 7
 # Those of a language model are looked at more closely.
-TASKS = ["sequence", "tagging", "classification", "feature", "translation", "music", "forecasting", "filtering"]
-# What says which data are read, beside the arguments that the loader of texts is given.
-READ_BY_LOADERS = ["keep_share", "languages", "target_columns"]
+TASKS = [
+    "sequence",
+    "tagging",
+    "classification",
+    "feature",
+    "translation",
+    "music",
+    "forecasting",
+    "filtering",
+    "audio",
+    "transcription",
+]
+# What says which data or which other run are read, beside the arguments that the loader of texts is given.
+READ_BY_LOADERS = ["keep_share", "language_model", "languages", "target_columns"]
 
 
 @pytest.fixture
@@ -60,6 +71,7 @@ def test_every_flag_reaches_the_field_of_its_name(configure):
     fields = {
         **{name: value for config in given["tasks"] for name, value in dataclasses.asdict(config).items()},
         **dataclasses.asdict(given["tasks"][TASKS.index("feature")].convolution),
+        **dataclasses.asdict(given["tasks"][TASKS.index("feature")].masks),
         **dataclasses.asdict(model.recurrent),
         **{field.name: getattr(model, field.name) for field in dataclasses.fields(LanguageModelConfig)},
         **given["hyper"]._asdict(),
@@ -67,7 +79,7 @@ def test_every_flag_reaches_the_field_of_its_name(configure):
         **{field.name: getattr(optimizer.schedule, field.name) for field in dataclasses.fields(ScheduleConfig)},
         **dataclasses.asdict(given["train"]),
     }
-    renamed = {"optimizer": optimizer.name, "schedule": optimizer.schedule.name}
+    renamed = {"optimizer": optimizer.name, "schedule": optimizer.schedule.name, "audio_features": fields["kind"]}
     elsewhere = {"dataset", "data_dir", "splits", "num_epochs", *READ_BY_LOADERS}
     for name in OTHER_VALUES.keys() - elsewhere:
         expected = flags.FLAGS[name].value

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 from absl import flags
 
-from experiments import bench, command_line, diagnose, export, predict, report, run
+from experiments import bench, command_line, diagnose, export, predict, report, run, sweep
 
 PROGRAMS = {
     "run": run.main,
@@ -20,6 +20,7 @@ PROGRAMS = {
     "export": export.main,
     "bench": bench.main,
     "report": report.main,
+    "sweep": sweep.main,
 }
 POSITIONAL = {"report": "run folders"}
 WORDS = ["the", "of", "a", "state", "cell", "gate", "time", "step", "input", "output", "carry", "reads", "writes"]
@@ -74,6 +75,22 @@ OTHER_VALUES = {
     "conv_padding": "valid",
     "conv_pool": "3",
     "conv_residual": "true",
+    "position_channel": "true",
+    "frame_pooling": "flatten",
+    "audio_features": "mfcc",
+    "sample_rate": "16000",
+    "window_ms": "32.0",
+    "hop_ms": "12.5",
+    "num_bands": "26",
+    "num_coefficients": "12",
+    "low_hz": "50.0",
+    "high_hz": "3500.0",
+    "least_energy": "0.0001",
+    "subtract_mean": "true",
+    "time_masks": "2",
+    "time_mask_width": "9",
+    "frequency_masks": "1",
+    "frequency_mask_width": "6",
     "permute_pixels": "true",
     "reverse_complement": "true",
     "forecast": "recursive",
@@ -87,6 +104,10 @@ OTHER_VALUES = {
     "attention": "none",
     "beam_width": "7",
     "length_penalty": "0.4375",
+    "language_model": "runs/lm",
+    "language_model_weight": "0.3125",
+    "label_bonus": "0.6875",
+    "reset_rate": "0.1875",
     "scheduled_sampling_rate": "0.375",
     "autocomplete_words": "40",
     "class_weights": "balanced",
@@ -128,6 +149,8 @@ OTHER_VALUES = {
     "evaluate_every": "2",
     "patience": "1",
     "chunk_steps": "2",
+    "max_skipped_steps": "5",
+    "debug_nans": "true",
 }
 
 

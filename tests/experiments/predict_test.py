@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from seqlab.core.sealed_folder import publish, read_manifest
 from tests.compilation_cache import environment
 from tests.experiments.launching import launch, refused
 
@@ -122,9 +123,11 @@ def test_the_score_is_the_one_that_complete_gives_by_the_chain_rule(ask):
 def test_the_params_are_those_of_the_best_checkpoint(trained, tmp_path, ask):
     # An older checkpoint is made the best one: the answer has to be another.
     folder = shutil.copytree(trained.folder, tmp_path / "run")
-    for meta in (folder / "checkpoints").glob("step_*/meta.json"):
-        content = json.loads(meta.read_text())
-        meta.write_text(json.dumps({**content, "best": {**content["best"], "step": 8}}))
+    for path in sorted((folder / "checkpoints").glob("step_*")):
+        content = read_manifest(path)
+        part = path.rename(path.with_name(f"part_{path.name}"))
+        (part / "manifest.json").unlink()
+        publish(part, {**content, "best": {**content["best"], "step": 8}})
     older = json.loads(launch("predict", f"--run_dir={folder}", "--mode=score", "--input=-", stdin=b"the cell").out)
     (newer,) = ask("--mode=score", "--input=-", stdin=b"the cell")
     assert older["log_probability"] != newer["log_probability"]

@@ -38,22 +38,15 @@ def test_a_file_is_trained_on_for_two_steps_and_lines_are_then_tagged(file, tmp_
     assert summary["num_shapes"] == summary["num_traces"] == 1
     assert summary["padding_share"] == 0
     assert summary["test"]["seqeval_f1"] == pytest.approx(summary["test"]["entity_f1"])
-    assert "entity_f1_without_penalty" in summary["test"]
     assert summary["baselines"]["most frequent tag"]["test"]["entity_f1"] == 1
     rows = [json.loads(line) for line in (folder / "predictions" / "test.jsonl").read_text().splitlines()]
     assert len(rows) == 2
     assert "expected  [Rose Mark: x] smiled" in launched.out
 
-    # Of a penalty beyond all scores there is no O but where nothing else is legal.
-    tagged = {}
-    for penalty in (summary["test"]["outside_penalty"], 100.0):
-        (folder / "decision.json").write_text(json.dumps({"outside_penalty": penalty}))
-        lines = "\n".join([*(" ".join(row["words"]) for row in rows), "Rose smiled", "", "zebras run"])
-        asked = launch("predict", f"--run_dir={folder}", "--input=-", stdin=lines.encode())
-        assert (asked.status, asked.err) == (0, "")
-        tagged[penalty] = [json.loads(line) for line in asked.out.splitlines()]
-    assert not any("O" in answer["tags"] for answer in tagged.pop(100.0))
-    *again, _, _, _ = answers = next(iter(tagged.values()))
+    lines = "\n".join([*(" ".join(row["words"]) for row in rows), "Rose smiled", "", "zebras run"])
+    asked = launch("predict", f"--run_dir={folder}", "--input=-", stdin=lines.encode())
+    assert (asked.status, asked.err) == (0, "")
+    *again, _, _, _ = answers = [json.loads(line) for line in asked.out.splitlines()]
     assert [answer["tags"] for answer in again] == [row["tags"] for row in rows]
     answers = answers[-3:]
     assert [answer["words"] for answer in answers] == [["Rose", "smiled"], [], ["zebras", "run"]]

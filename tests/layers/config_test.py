@@ -23,6 +23,7 @@ from seqlab.layers.config import RecurrentConfig
         ({"skip_connections": "residal"}, ["unknown skip_connections 'residal'", "did you mean 'residual'", "dense"]),
         ({"zoneout_rate": 1.5}, ["zoneout_rate", "[0, 1]", "got 1.5"]),
         ({"cell": "lru", "zoneout_rate": 0.5}, ["zoneout", "LRUCell"]),
+        ({"cell": "gru_d"}, ["cell 'gru_d' reads values with gaps", "--gaps=mask", "--missing_rate"]),
         ({"cell": "min_gru", "zoneout_rate": 0.5, "engine": "associative"}, ["associative", "scan"]),
     ],
 )
@@ -30,6 +31,14 @@ def test_what_is_wrong_is_said_with_what_is_known(wrong, said):
     with pytest.raises(SeqlabError) as error:
         RecurrentConfig(**wrong).make()
     assert [part for part in said if part not in str(error.value)] == []
+
+
+def test_a_cell_of_blocks_is_made_for_inputs_that_have_them_and_for_the_first_layer_alone():
+    config = RecurrentConfig("gru_d", hidden_size=3)
+    assert config.make(input_blocks=3).layers[0].cell.input_blocks == 3
+    assert RecurrentConfig("gru", num_layers=2).make(input_blocks=3).layers[1].cell.input_blocks == 1
+    with pytest.raises(SeqlabError, match="--num_layers=1"):
+        dataclasses.replace(config, num_layers=2).make(input_blocks=3)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

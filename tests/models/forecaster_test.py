@@ -14,8 +14,8 @@ from seqlab.models.forecaster import DIFFERENCES, FORECASTS, Forecaster
 B, T, C, U, SEASON = 2, 6, 2, 3, 2
 
 
-def model_of(forecast="direct", difference="none", located=(True,), **options):
-    recurrent = RecurrentConfig("vanilla", hidden_size=4, engine="scan")
+def model_of(forecast="direct", difference="none", located=(True,), cell="vanilla", **options):
+    recurrent = RecurrentConfig(cell, hidden_size=4, engine="scan")
     return Forecaster(C, U, located, 0, recurrent, forecast, difference, SEASON, **options)
 
 
@@ -97,3 +97,18 @@ def test_with_gaps_what_was_seen_and_when_matters(forecast):
 def test_unknown_names_are_refused(names, message):
     with pytest.raises(SeqlabError, match=message):
         jax.eval_shape(model_of(*names).init, jax.random.key(0), jnp.zeros((1, T, C)))
+
+
+@pytest.mark.parametrize("forecast", FORECASTS)
+def test_gru_d_reads_gaps_but_no_seasons(forecast):
+    inputs = jnp.zeros((1, T, 3 * C))
+
+    def shapes(difference, **options):
+        model = model_of(forecast, difference, cell="gru_d", **options)
+        return jax.eval_shape(model.init, jax.random.key(0), inputs)
+
+    decay = shapes("last", gaps=True)["params"]["stack"]["layers_0"]["cell"]["input_decay"]
+    assert decay.shape == (C,)
+    for difference, options in (("season", {"gaps": True}), ("none", {})):
+        with pytest.raises(SeqlabError, match="'gru_d' reads values with gaps"):
+            shapes(difference, **options)

@@ -41,9 +41,19 @@ def test_the_penalty_is_the_best_on_validation():
     assert fit_ridge(inputs, targets, inputs, targets).penalty == min(PENALTIES)
 
 
-def test_windows_with_missing_targets_are_left_out():
+def test_a_missing_target_leaves_its_window_out_for_that_step_and_column_alone():
     inputs, targets = windows(5, 20)
-    expected = fit_ridge(inputs[1:], targets[1:], inputs, targets, penalties=[1.0])
-    targets[0, 1] = np.nan
+    without = fit_ridge(inputs[1:], targets[1:], inputs, targets, penalties=[1.0])
+    expected = fit_ridge(inputs, targets, inputs, targets, penalties=[1.0])
+    expected.weights[2, :, 1], expected.bias[2, 1] = without.weights[2, :, 1], without.bias[2, 1]
+    targets[0, 1, 2] = np.nan
     found = fit_ridge(inputs, targets, inputs, targets, penalties=[1.0])
     np.testing.assert_allclose(found.weights, expected.weights)
+    np.testing.assert_allclose(found.bias, expected.bias)
+
+
+def test_a_column_without_targets_is_forecast_to_stay():
+    inputs, targets = windows(6, 20)
+    targets[:, 1, 0] = np.nan
+    model = fit_ridge(inputs, targets, inputs, targets)
+    np.testing.assert_array_equal(model(inputs)[:, 1, 0], inputs[:, -1, 0])

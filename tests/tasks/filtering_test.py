@@ -11,11 +11,9 @@ from seqlab.data.synthetic import generated
 from seqlab.data.synthetic.linear_gaussian import oscillator, simulate
 from seqlab.data.synthetic.pendulum import simulate_pendulum
 from seqlab.layers.config import RecurrentConfig
-from seqlab.optim import OptimizerConfig, make_optimizer
-from seqlab.tasks.base import Hyper
-from seqlab.tasks.filtering import SYSTEMS, FilteringConfig, make_problem, make_task, system_batch
-from seqlab.train import make_train_step
-from seqlab.train.state import TrainState
+from seqlab.tasks.filtered_systems import SYSTEMS, sine_and_cosine
+from seqlab.tasks.filtering import FilteringConfig, make_problem, make_task, system_batch
+from tests.tasks.learning import learn
 
 
 def config_of(**changes):
@@ -33,15 +31,7 @@ def few_rows(monkeypatch):
 @pytest.mark.parametrize("system", [pytest.param("linear", marks=pytest.mark.slow), "pendulum"])
 def test_a_batch_can_be_learned(system):
     task = make_task(config_of(system=system, missing_rate=0.2))
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.02), steps_per_epoch=1, total_steps=20)
-    step = jax.jit(make_train_step(task, optimizer, Hyper()))
-    params = jax.jit(task.init)(jax.random.key(0))
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(0))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(0)], learning_rate=0.02)
     assert losses[-1] < 0.7 * losses[0]
 
 
@@ -80,9 +70,26 @@ def test_the_best_linear_estimate_is_the_kalman_filters():
     best = np.linalg.lstsq(train.inputs[..., 0], train.targets[:, -1], rcond=None)[0]
     linear = np.square(test.inputs[..., 0] @ best - test.targets[:, -1]).mean()
     estimates = jax.vmap(SYSTEMS["linear"].filter)(jnp.asarray(test.inputs), jnp.ones((2000, 8), bool))
-    kalman = np.square(np.asarray(estimates)[:, -1] - test.targets[:, -1]).mean()
+    kalman = np.square(np.asarray(estimates.mean)[:, -1] - test.targets[:, -1]).mean()
     # The posterior mean is linear in the observations, so both find the same, but for what 4000 rows leave open.
     assert linear == pytest.approx(kalman, rel=0.02)
+
+
+def test_the_kalman_filter_s_deviation_is_that_of_its_errors():
+    batch = system_batch(np.random.default_rng(0), 2000, config_of(missing_rate=0.3))
+    seen = jnp.asarray(batch.inputs[..., 1] > 0)
+    found = jax.jit(jax.vmap(SYSTEMS["linear"].filter))(jnp.asarray(batch.inputs[..., :1]), seen)
+    errors = (found.mean - batch.targets) / found.deviation
+    np.testing.assert_allclose(np.sqrt(np.square(errors).mean(axis=(0, 1))), 1, atol=0.02)
+
+
+def test_sine_and_cosine_of_a_gaussian_angle_have_the_moments_of_draws():
+    mean, variance = np.array([0.3, -2.0]), np.array([0.04, 1.5])
+    draws = mean + np.sqrt(variance) * np.random.default_rng(0).standard_normal((200_000, 2))
+    waves = np.stack([np.sin(draws), np.cos(draws)], axis=-1)
+    found = sine_and_cosine(jnp.asarray(mean, jnp.float32), jnp.asarray(variance, jnp.float32))
+    np.testing.assert_allclose(found.mean, waves.mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(found.deviation, waves.std(axis=0), atol=0.01)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,13 +12,12 @@ from seqlab.data.loaders.dated_csv import Series, Width
 from seqlab.data.series import Scaling, SeriesSplits
 from seqlab.data.series_windows import series_windows
 from seqlab.layers.config import RecurrentConfig
-from seqlab.optim import OptimizerConfig, make_optimizer
 from seqlab.tasks.base import Hyper
 from seqlab.tasks.forecast_distributions import DISTRIBUTIONS
 from seqlab.tasks.forecast_scores import Yardsticks, baselines, split_scores
 from seqlab.tasks.forecasting import ForecastingConfig, make_task
-from seqlab.train import evaluate_split, make_train_step
-from seqlab.train.state import TrainState
+from seqlab.train import evaluate_split
+from tests.tasks.learning import learn
 
 SEASON = 4
 
@@ -58,15 +56,7 @@ def task_of(**changes):
 )
 def test_a_batch_can_be_learned(changes):
     task = task_of(**changes)
-    optimizer = make_optimizer(OptimizerConfig("adam", 0.02), steps_per_epoch=1, total_steps=20)
-    step = jax.jit(make_train_step(task, optimizer, Hyper(dropout_rate=0.05)))
-    params = jax.jit(task.init)(jax.random.key(0))
-    state = TrainState(jnp.array(0, jnp.int32), params, optimizer.init(params), (), jax.random.key(0))
-    losses = []
-    for _ in range(20):
-        state, info = step(state, task.splits.train.batch(0))
-        assert bool(info.finite)
-        losses.append(info.metrics["loss"].compute())
+    _, losses = learn(task, 20 * [task.splits.train.batch(0)], learning_rate=0.02, hyper=Hyper(dropout_rate=0.05))
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -98,7 +88,7 @@ def test_scores_of_batches_with_fillers_and_gaps_are_those_of_the_whole_split(tm
 def test_scores_are_what_their_names_say():
     series = series_of()
     scaling = Scaling.of(series.train)
-    sizes = {"lookback": 8, "horizon": 3, "gaps": False, "batch_size": 8, "eval_batch_size": 8, "seed": 0}
+    sizes = {"lookback": 8, "horizon": 3, "gaps": "refuse", "batch_size": 8, "eval_batch_size": 8, "seed": 0}
     windows = series_windows(series, scaling, **sizes)
     yardsticks = Yardsticks.of(scaling, windows.scaled, SEASON)
     test = windows.test.sample(1000)

@@ -14,11 +14,10 @@ from seqlab.data.synthetic.named_entities import NAMES, named_entity_sentences
 from seqlab.data.tagged import TaggedSplits
 from seqlab.layers.config import RecurrentConfig
 from seqlab.tasks.base import Hyper
-from seqlab.tasks.decision import load_decision
 from seqlab.tasks.tagging import TaggingConfig, decode, make_model, make_task, read_as_unknown
 from seqlab.tasks.tagging_data import NUM_CHARACTERS, Lexicon, most_frequent_tags
 from seqlab.tasks.tagging_prediction import predict_split, tag_lines
-from seqlab.tasks.tagging_scores import PENALTIES, best_penalty, final_scores, seqeval_scores, tag_scores
+from seqlab.tasks.tagging_scores import seqeval_scores, tag_scores
 from seqlab.train.evaluate import evaluate_split
 from tests.contracts.cases import jit
 from tests.tasks.learning import learn
@@ -57,18 +56,9 @@ def params_of(output_layer):
 
 @functools.cache
 def decoder(output_layer):
-    """Tags at every penalty [P, B, T], for inputs and lengths."""
+    """Tags [B, T], for inputs and lengths."""
     model = make_model(config_of(output_layer=output_layer), lexicon())
-
-    def at_each_penalty(params, inputs, lengths):
-        run = functools.partial(decode, model, lexicon(), params, inputs, lengths)
-        return jax.vmap(run)(jnp.array(PENALTIES))
-
-    return functools.partial(jit(at_each_penalty), params_of(output_layer))
-
-
-def plain_decoder(inputs, lengths):
-    return decoder("crf")(inputs, lengths)[0]
+    return functools.partial(jit(functools.partial(decode, model, lexicon())), params_of(output_layer))
 
 
 for_both_layers = pytest.mark.parametrize("output_layer", [pytest.param("softmax", marks=pytest.mark.slow), "crf"])
@@ -84,7 +74,7 @@ def test_a_batch_can_be_learned(output_layer):
 @for_both_layers
 def test_the_scores_of_a_split_are_seqeval_s_on_its_sentences(output_layer):
     task, split = task_of(output_layer), sentences().test
-    tags = predict_split(decoder(output_layer), task.splits.test, lexicon().tags)[0]
+    tags = predict_split(decoder(output_layer), task.splits.test, lexicon().tags)
     assert [len(row) for row in tags] == [len(sentence.words) for sentence in split]
     for row in tags:
         assert all(may_follow(*pair) for pair in zip([OUTSIDE, *row], row, strict=False))
@@ -130,45 +120,14 @@ def test_the_outcome_is_written_sentence_by_sentence(tmp_path):
     (tmp_path / "predictions").mkdir()
     scores = task_of("crf").finish(params_of("crf"), tmp_path, jit)
     assert set(scores) == {"validation", "test"}
-    penalty = load_decision(tmp_path, "outside_penalty")
-    assert penalty == scores["test"]["outside_penalty"] == scores["validation"]["outside_penalty"]
     lines = [json.loads(line) for line in (tmp_path / "predictions" / "test.jsonl").read_text().splitlines()]
     assert [tuple(line["words"]) for line in lines] == [sentence.words for sentence in sentences().test]
     assert [tuple(line["expected"]) for line in lines] == [sentence.tags for sentence in sentences().test]
     tags = [line["tags"] for line in lines]
     by_seqeval = seqeval_scores([line["expected"] for line in lines], tags)
     assert {name: scores["test"][name] for name in by_seqeval} == by_seqeval
-    assert scores["test"]["entity_f1"] == pytest.approx(by_seqeval["seqeval_f1"])
     plain = evaluate_split(task_of("crf"), jit(task_of("crf").evaluate), params_of("crf"), "test")
-    assert scores["test"]["entity_f1_without_penalty"] == pytest.approx(plain["entity_f1"])
-
-
-@for_both_layers
-def test_the_more_is_taken_from_o_the_fewer_words_of_a_sentence_are_o(output_layer):
-    task = task_of(output_layer)
-    found = predict_split(decoder(output_layer), task.splits.validation, lexicon().tags)
-    outside = np.array([[row.count(OUTSIDE) for row in rows] for rows in found])
-    assert (np.diff(outside, axis=0) <= 0).all()
-    assert outside[-1].sum() < outside[0].sum()
-    assert all(row == legalized(row) for rows in found for row in rows)
-    model, batch = make_model(config_of(output_layer=output_layer), lexicon()), task.splits.validation.batch(0)
-    inputs, lengths = jnp.asarray(batch.inputs), jnp.asarray(batch.lengths)
-    without = decode(model, lexicon(), params_of(output_layer), inputs, lengths)
-    np.testing.assert_array_equal(decoder(output_layer)(inputs, lengths)[0], without)
-
-
-def test_the_penalty_is_the_smallest_of_the_greatest_f1_on_validation_and_is_not_chosen_on_test():
-    right, none, more = [["B-x", "O"]], [["O", "O"]], [["B-x", "B-x"]]
-    found = [none, right, right, more]
-    assert best_penalty(right, found) == 1
-    assert best_penalty(right, [more, more, more]) == 0
-    targets = {"validation": right, "test": [["B-x", "B-x"]]}
-    scores = final_scores(targets, {"validation": found, "test": found}, best_penalty(right, found))
-    assert scores["test"]["outside_penalty"] == scores["validation"]["outside_penalty"] == PENALTIES[1]
-    assert scores["validation"]["entity_f1"] == 1
-    assert scores["test"]["entity_recall"] == 0.5
-    assert scores["test"]["entity_recall_without_penalty"] == 0
-    assert scores["test"]["entity_error"] == 1 - scores["test"]["entity_f1"]
+    assert plain["entity_f1"] == pytest.approx(by_seqeval["seqeval_f1"])
 
 
 def test_pretrained_vectors_start_the_embedding_of_known_words(tmp_path):
@@ -190,8 +149,8 @@ def test_pretrained_vectors_start_the_embedding_of_known_words(tmp_path):
 
 def test_lines_are_tagged_as_in_the_split_and_an_empty_one_has_nothing():
     split = sentences().test
-    tags = predict_split(decoder("crf"), task_of("crf").splits.test, lexicon().tags)[0]
-    answers = tag_lines(plain_decoder, lexicon(), [" ".join(split[0].words), "", "Zebra the"], with_characters=False)
+    tags = predict_split(decoder("crf"), task_of("crf").splits.test, lexicon().tags)
+    answers = tag_lines(decoder("crf"), lexicon(), [" ".join(split[0].words), "", "Zebra the"], with_characters=False)
     assert answers[0]["words"] == [*split[0].words]
     assert answers[0]["tags"] == tags[0]
     assert answers[0]["unknown"] == 0
@@ -200,7 +159,7 @@ def test_lines_are_tagged_as_in_the_split_and_an_empty_one_has_nothing():
     assert answers[1] == {"words": [], "tags": [], "entities": [], "unknown": 0}
     assert answers[2]["unknown"] == 1
     with pytest.raises(SeqlabError, match="line 1: expected at most 1000 words; got 100000"):
-        tag_lines(plain_decoder, lexicon(), ["a " * 100_000])
+        tag_lines(decoder("crf"), lexicon(), ["a " * 100_000])
 
 
 def test_the_most_frequent_tag_of_each_word_is_the_baseline():

@@ -1,4 +1,7 @@
+import os
+import pkgutil
 import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +12,7 @@ from seqlab.core.errors import RunFolderError
 from seqlab.train import Best, Checkpoints, TrainState, initial_state
 from tests.train.toys import adam, assert_same, echo_task
 
-BEST = Best(1.5, 3, 1)
+BEST = Best(1.5, 3, 1, 4)
 
 
 def make_state(step=5, **params):
@@ -24,6 +27,7 @@ def make_state(step=5, **params):
         opt_state=(({"count": jnp.array(2**24 + 1, jnp.int32)},), ()),
         carry=(jnp.ones((2, 3)), jnp.zeros((2, 3))),
         key=jax.random.key(7),
+        num_skipped=jnp.array(2, jnp.int32),
     )
 
 
@@ -100,7 +104,7 @@ WRONG_TEMPLATES = {
     ),
     "another kind of key": (
         STATE._replace(key=jax.random.key(0, impl="rbg")),
-        r"leaf 'key' should be uint32 \(4,\); found uint32 \(2,\)",
+        r"leaf 'key' should be key<rbg> \(\); found key<fry> \(\)",
     ),
 }
 
@@ -144,13 +148,13 @@ def test_a_folder_that_was_not_finished_is_ignored_and_written_anew(checkpoints)
     assert int(checkpoints.restore(make_state(), 9).state.step) == 9
 
 
-@pytest.mark.parametrize(("step", "left"), [(6, [5, 6]), (5, [4])])
+@pytest.mark.parametrize(("step", "left"), [(6, [5, 6]), (5, [4, 5])])
 def test_a_kill_while_an_old_checkpoint_is_deleted_leaves_only_whole_ones(checkpoints, monkeypatch, step, left):
     for earlier in (4, 5):
         checkpoints.save(make_state(earlier), Best())
 
     def killed(folder, **_):
-        (folder / "meta.json").unlink()
+        (folder / "manifest.json").unlink()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -166,19 +170,68 @@ def test_a_kill_while_an_old_checkpoint_is_deleted_leaves_only_whole_ones(checkp
     ]
 
 
-@pytest.mark.parametrize("what_fails", ["os.replace", "seqlab.train.checkpoint._write", "pathlib.Path.write_text"])
-def test_a_failure_while_writing_is_raised_and_leaves_the_older_checkpoints(checkpoints, monkeypatch, what_fails):
+def test_a_kill_between_the_two_names_of_a_checkpoint_that_is_replaced_loses_neither(checkpoints, monkeypatch):
     checkpoints.save(make_state(4), BEST)
+    replace = os.replace
 
-    def fail(*_args, **_kwargs):
-        raise OSError(28, "No space left on device", "somewhere")
+    def killed(source, target):
+        if "replaced_" not in str(target):
+            raise KeyboardInterrupt
+        replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(what_fails, fail)
-        with pytest.raises(OSError, match="No space left"):
-            checkpoints.save(make_state(5), BEST)
-    assert checkpoints.steps() == [4]
+        patch.setattr("os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(make_state(4, scale=jnp.array(9.0)), BEST)
+    assert checkpoints.newest_step() == 4
     assert_same(checkpoints.restore(make_state(), 4).state, make_state(4))
+
+
+# Everything that writing a checkpoint does to the disk, in its order.
+WRITE_POINTS = {
+    "the folder is made": ("pathlib.Path.mkdir", 0),
+    "the params are written": ("seqlab.train.checkpoint._write", 0),
+    "the rest is written": ("seqlab.train.checkpoint._write", 1),
+    "a file is read to be hashed": ("seqlab.core.sealed_folder._sha256", 0),
+    "the last file is hashed": ("seqlab.core.sealed_folder._sha256", 9),
+    "the manifest is written": ("pathlib.Path.write_text", 0),
+    "a file is flushed": ("os.fsync", 0),
+    "another file is flushed": ("os.fsync", 9),
+    "the folder is renamed": ("os.replace", 0),
+    "the folder above is flushed": ("os.fsync", -1),
+}
+
+
+@pytest.mark.parametrize(("function", "call"), WRITE_POINTS.values(), ids=WRITE_POINTS.keys())
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
+def test_a_failure_at_any_write_point_is_told_with_its_step_and_leaves_the_older_checkpoints(
+    saved_once, tmp_path, monkeypatch, function, call, error
+):
+    checkpoints = Checkpoints(tmp_path)
+    shutil.copytree(saved_once.folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr("seqlab.train.checkpoint._write", lambda folder, _: [
+        (folder.mkdir(), *((folder / f"{number}").write_bytes(b"an array") for number in range(6)))
+    ])  # fmt: skip
+    before = {path: path.read_bytes() for path in (tmp_path / "step_00000005").rglob("*") if path.is_file()}
+    module, name = function.rsplit(".", 1)
+    real = pkgutil.resolve_name(function)
+    num_calls = 0
+
+    def fail_once(*given, **options):
+        nonlocal num_calls
+        last = call == -1 and Path(os.readlink(f"/proc/self/fd/{given[0]}")) == tmp_path
+        num_calls += 1
+        if num_calls - 1 == call or last:
+            raise error
+        return real(*given, **options)
+
+    monkeypatch.setattr(f"{module}.{name}", fail_once)
+    with pytest.raises(
+        RunFolderError, match=r"checkpoint of step 6 could not be written \(.*(space|denied).*\); that of"
+    ):
+        checkpoints.save(make_state(6), BEST)
+    assert checkpoints.newest_step() == (6 if call == -1 else 5)
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_checkpoint_of_the_same_step_is_replaced(checkpoints):

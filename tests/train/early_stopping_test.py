@@ -14,10 +14,11 @@ def test_the_best_is_the_first_of_the_smallest_values_and_never_a_nan(values):
     for step, value in enumerate(values):
         best = best.update(value, step)
     numbers = [value for value in values if value < math.inf]
+    last = len(values) - 1
     if numbers:
-        assert best == Best(min(numbers), values.index(min(numbers)), len(values) - 1 - values.index(min(numbers)))
+        assert best == Best(min(numbers), values.index(min(numbers)), last - values.index(min(numbers)), last)
     else:
-        assert best == Best(math.inf, -1, len(values))
+        assert best == Best(math.inf, -1, len(values), last)
 
 
 @given(VALUES, st.integers(1, 4))

@@ -153,7 +153,7 @@ def test_the_best_params_are_those_of_the_best_evaluation_not_the_last(tmp_path)
     checkpoints, recorder = Checkpoints(tmp_path), Recorder()
     curve = [9.0, 5.0, 3.0, 4.0, 3.5, 3.2, 3.1]
     fitted = fit(scripted_task(curve), plus_one(), TrainConfig(6, 1, 4), checkpoints=checkpoints, observers=[recorder])
-    assert fitted.best == Best(3.0, 2, 4)
+    assert fitted.best == Best(3.0, 2, 4, 6)
     assert float(fitted.best_params["w"]) == 2.0
     assert float(fitted.state.params["w"]) == 6.0
     assert recorder.steps("validation") == [1, 2, 3, 4, 5, 6]
@@ -178,7 +178,7 @@ def test_patience_counts_on_across_an_interrupt(tmp_path):
     stopped = fit(task, plus_one(), config, checkpoints=checkpoints, should_stop=stop_after(2))
     assert (stopped.status, int(stopped.state.step)) == ("interrupted", 2)
     fitted = fit(task, plus_one(), config, checkpoints=checkpoints)
-    assert (fitted.status, int(fitted.state.step), fitted.best) == ("complete", 3, Best(1.0, 1, 2))
+    assert (fitted.status, int(fitted.state.step), fitted.best) == ("complete", 3, Best(1.0, 1, 2, 3))
 
 
 def test_what_is_left_over_of_the_steps_is_trained_and_evaluated():
@@ -228,7 +228,7 @@ def test_an_evaluation_that_is_not_finite_ends_the_run_and_is_not_saved(tmp_path
         scripted_task([9.0, 2.0, value, 1.0]), plus_one(), TrainConfig(3, 1, 1), checkpoints=checkpoints,
         observers=[recorder],
     )  # fmt: skip
-    assert (fitted.status, fitted.diverged_step, fitted.best) == ("diverged", 2, Best(2.0, 1, 0))
+    assert (fitted.status, fitted.diverged_step, fitted.best) == ("diverged", 2, Best(2.0, 1, 0, 1))
     assert checkpoints.steps() == [1]
     assert recorder.steps("validation") == [1]
 

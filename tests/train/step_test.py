@@ -59,14 +59,15 @@ def with_value(batch: Batch, value: float) -> Batch:
     [(np.nan, 0.1), (np.inf, 0.1), (1e30, 0.1), (1e15, 3e38)],
     ids=["nan in the data", "infinite loss", "overflow of the loss", "overflow of the update alone"],
 )
-def test_a_step_that_is_not_finite_changes_nothing_but_its_number(value, learning_rate):
+def test_a_step_that_is_not_finite_changes_nothing_but_its_number_and_is_counted(value, learning_rate):
     task, optimizer = echo_task(), optax.sgd(learning_rate, momentum=0.9)
     step = jit(make_train_step(task, optimizer, NOISY))
     state = start(task, optimizer)._replace(carry=jnp.full((ROWS, WIDTH), 0.25))
     after, info = step(state, with_value(task.splits.train.batch(1), value))
     assert not info.finite
     assert int(after.step) == int(state.step) + 1
-    assert_same(after._replace(step=state.step), state)
+    assert int(after.num_skipped) == int(state.num_skipped) + 1
+    assert_same(after._replace(step=state.step, num_skipped=state.num_skipped), state)
 
 
 def test_the_gradient_of_a_finite_loss_may_be_what_is_not_finite():

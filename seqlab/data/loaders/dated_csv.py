@@ -11,6 +11,7 @@ and infinity are refused always, as are dates that are missing, doubled or out o
 import csv
 import math
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -38,15 +39,21 @@ class Width(NamedTuple):
     seconds: float
 
     def after(self, date: datetime, steps: int = 1) -> datetime:
-        """The date ``steps`` rows later.
+        """The date ``steps`` rows later; of a month that is too short, its last day.
+
+        Raises:
+            SeqlabError: it lies beyond the year 9999.
 
         >>> Width(months=1, seconds=0.0).after(datetime(1949, 12, 1), 2)
         datetime.datetime(1950, 2, 1, 0, 0)
         """
-        if not self.months:
-            return date + timedelta(seconds=self.seconds * steps)
-        year, month = divmod(12 * date.year + date.month - 1 + self.months * steps, 12)
-        return date.replace(year=year, month=month + 1)
+        try:
+            if not self.months:
+                return date + timedelta(seconds=self.seconds * steps)
+            year, month = divmod(12 * date.year + date.month - 1 + self.months * steps, 12)
+            return date.replace(year=year, month=month + 1, day=min(date.day, monthrange(year, month + 1)[1]))
+        except (OverflowError, ValueError) as error:
+            raise SeqlabError(f"expected dates up to the year 9999; {steps} x {self} after {date} is none.") from error
 
     def __str__(self) -> str:
         """In words."""
@@ -204,7 +211,7 @@ def _width(dates: Sequence[datetime], lines: Sequence[int], source: str) -> Widt
     if wrong.size:
         first = int(wrong[0])
         raise DataError(
-            f"{source}:{lines[first + 1]}: expected {width.after(dates[first])}, {width} after the row before; found "
+            f"{source}:{lines[first + 1]}: expected {width} after {dates[first]}, the row before; found "
             f"{dates[first + 1]}. Add the missing dates (with empty fields and --gaps=mask), or resample."
         )
     return width

@@ -8,19 +8,17 @@ An idx file begins with 0, 0, the type (8: unsigned bytes), the number of axes, 
 first (LeCun et al., 1998).
 """
 
-import gzip
-import io
 import math
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seqlab.core.errors import DataError
+from seqlab.data.loaders.archives import gunzipped
 from seqlab.data.loaders.sensors import LabelledFeatures, csv_rows, numbers
 
-UNSIGNED_BYTES, MOST_BYTES = 8, 1 << 31
+UNSIGNED_BYTES = 8
 GZIP = b"\x1f\x8b"
 
 
@@ -33,10 +31,9 @@ def read_idx(path: Path | str) -> np.ndarray:
     try:
         content = Path(path).read_bytes()
         if content.startswith(GZIP):
-            with gzip.open(io.BytesIO(content)) as file:
-                content = file.read(MOST_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: the file cannot be read: {error}.") from error
+            content = gunzipped(content, path)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTES or not 1 <= content[3] <= 4:
         raise DataError(
             f"{path}: byte 0: expected an idx header of unsigned bytes, 00 00 08, found {content[:4].hex(' ')}."
@@ -45,7 +42,7 @@ def read_idx(path: Path | str) -> np.ndarray:
     if len(content) < start:
         raise DataError(f"{path}: byte {len(content)}: expected {content[3]} axes in the header, found its end.")
     shape = [int.from_bytes(content[place : place + 4], "big") for place in range(4, start, 4)]
-    if len(content) - start != math.prod(shape):
+    if not all(shape) or len(content) - start != math.prod(shape):
         raise DataError(
             f"{path}: byte {len(content)}: expected {math.prod(shape)} bytes behind the header for {shape}, found "
             f"{len(content) - start}. The file is cut short or another one."

@@ -6,15 +6,15 @@ npz     an array [T, 88] of 0 and 1 a piece; no split
 """
 
 import json
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqlab.core.errors import DataError
+from seqlab.data.loaders.matlab import read_cells
 from seqlab.data.loaders.midi import LOWEST_KEY, NUM_KEYS
+from seqlab.data.loaders.npz import read_arrays
 from seqlab.data.loaders.text import read_text
 
 
@@ -30,6 +30,7 @@ class Piece(NamedTuple):
     place: str
 
 
+MAT_PARTS = ("traindata", "validdata", "testdata")
 Parts = tuple[list[Piece], list[Piece], list[Piece]]
 
 
@@ -60,22 +61,11 @@ def read_mat_rolls(path: Path) -> Parts:
     Raises:
         DataError: no such file, or a roll that is none.
     """
-    from scipy.io import loadmat  # Here, as no other data set needs it.
-
-    content = _bytes(path)
-    try:
-        found = loadmat(BytesIO(content))
-    # What scipy raises depends on which byte is wrong.
-    except Exception as error:
-        raise DataError(f"{path}: expected a MATLAB file: {' '.join(str(error).split()).rstrip('.')}.") from error
-    parts = []
-    for name in ("traindata", "validdata", "testdata"):
-        cells = found.get(name)
-        if cells is None or cells.dtype != object:
-            known = ", ".join(key for key in found if not key.startswith("__"))
-            raise DataError(f"{path}: expected the cells {name}; found {known or 'nothing'}.")
-        rolls = enumerate(cells.ravel(), start=1)
-        parts.append([checked_piece(roll, f"{path}: {name}:{number}") for number, roll in rolls])
+    cells = read_cells(path, MAT_PARTS)
+    parts = [
+        [checked_piece(roll, f"{path}: {name}:{number}") for number, roll in enumerate(cells[name], start=1)]
+        for name in MAT_PARTS
+    ]
     return parts[0], parts[1], parts[2]
 
 
@@ -107,16 +97,7 @@ def read_npz_rolls(path: Path) -> list[Piece]:
     Raises:
         DataError: no such file, or a roll that is none.
     """
-    content = _bytes(path)
-    try:
-        with np.load(BytesIO(content), allow_pickle=False) as arrays:
-            rolls = {name: arrays[name] for name in sorted(arrays.files)}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{path}: expected an NPZ file of plain arrays: {reason}.") from error
-    if not rolls:
-        raise DataError(f"{path}: expected an array [T, {NUM_KEYS}] a piece, found none.")
-    return [checked_piece(roll, f"{path}: {name}") for name, roll in rolls.items()]
+    return [checked_piece(roll, f"{path}: {name}") for name, roll in sorted(read_arrays(path).items())]
 
 
 def _piece_of_notes(frames: Any, place: str) -> Piece:
@@ -126,16 +107,9 @@ def _piece_of_notes(frames: Any, place: str) -> Piece:
     for number, frame in enumerate(frames, start=1):
         for note in frame:
             # The numbers of some collections are floats; a bool is an int, and means another thing.
-            whole = isinstance(note, int | float) and not isinstance(note, bool) and float(note).is_integer()
-            if not whole or not LOWEST_KEY <= note < LOWEST_KEY + NUM_KEYS:
+            known = isinstance(note, int | float) and not isinstance(note, bool)
+            if not known or not LOWEST_KEY <= note < LOWEST_KEY + NUM_KEYS or note != int(note):
                 last = LOWEST_KEY + NUM_KEYS - 1
                 raise DataError(f"{place}: frame {number}: expected MIDI numbers {LOWEST_KEY} to {last}; found {note}.")
             roll[number - 1, int(note) - LOWEST_KEY] = 1
     return checked_piece(roll, place)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read: {error.strerror}.") from error

@@ -14,7 +14,6 @@ References:
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +21,12 @@ from typing import NamedTuple
 import numpy as np
 
 from seqlab.core.errors import DataError
+from seqlab.data.loaders.npz import read_arrays
 from seqlab.data.loaders.text import read_text
 
 SEQUENCE_COLUMN, LABEL_COLUMN = "sequence", "label"
+# Of a number of channels.
+MOST_DIGITS = 10
 # Header entries of a ts file that this reader can only read with this value.
 ONLY = {"timestamps": "false", "missing": "false"}
 
@@ -33,7 +35,7 @@ class LabelledFeatures(NamedTuple):
     """A sequence and its label.
 
     Attributes:
-        features: a vector a time step [T, F].
+        features: a vector a time step [T, F], or of a video a frame a step [T, Y, X, F].
         label: its class.
         row: the line of its file, counted from 1, or its number among the rows of a binary file; 0 where there is none.
         path: the file.
@@ -63,6 +65,7 @@ def read_ts(path: Path | str) -> list[LabelledFeatures]:
     """
     lines = list(enumerate(read_text(path).split("\n"), start=1))
     header: dict[str, str] = {}
+    places: dict[str, str] = {}
     start = len(lines)
     for number, (row, line) in enumerate(lines):
         if not line.strip() or line.startswith("#"):
@@ -73,23 +76,27 @@ def read_ts(path: Path | str) -> list[LabelledFeatures]:
         if key.lower() == "@data":
             start = number + 1
             break
-        header[key[1:].lower()] = value.strip()
-    labels, num_channels = _ts_header(header, str(path))
+        name = key[1:].lower()
+        header[name], places[name] = value.strip(), f"{path}:{row}"
+    labels, num_channels = _ts_header(header, places, str(path))
     rows = [_ts_row(line, row, str(path), labels, num_channels) for row, line in lines[start:] if line.strip()]
     return _some(rows, path)
 
 
-def _ts_header(header: dict[str, str], path: str) -> tuple[set[str], int]:
+def _ts_header(header: dict[str, str], places: dict[str, str], path: str) -> tuple[set[str], int]:
     for key, wanted in ONLY.items():
         if header.get(key, wanted).lower() != wanted:
-            raise DataError(f"{path}: expected @{key} {wanted}, found {header[key]}. Fill the gaps in the data first.")
-    has_labels, *labels = header.get("classlabel", "false").split()
+            place, found = places[key], header[key][:60]
+            raise DataError(f"{place}: expected @{key} {wanted}, found {found!r}. Fill the gaps in the data first.")
+    has_labels, *labels = header.get("classlabel", "").split() or [""]
     if has_labels.lower() != "true" or not labels:
         raise DataError(f"{path}: expected a header line '@classLabel true LABEL LABEL ...', found none.")
     univariate = header.get("univariate", "true").lower() == "true"
     given = header.get("dimensions", "1" if univariate else "")
-    if not (given.isascii() and given.isdigit() and int(given)):
-        raise DataError(f"{path}: expected a header line '@dimensions NUMBER', found {given!r}.")
+    if not (given.isascii() and given.isdigit() and len(given) < MOST_DIGITS and int(given)):
+        raise DataError(
+            f"{places.get('dimensions', path)}: expected a header line '@dimensions NUMBER', found {given[:60]!r}."
+        )
     return set(labels), int(given)
 
 
@@ -155,8 +162,20 @@ def read_npz(path: Path | str) -> list[LabelledFeatures]:
         raise DataError(f"{path}: expected arrays inputs [N, T, F] or [N, T] and labels [N]; found {shapes}.")
     if inputs.dtype.kind not in "fiub":
         raise DataError(f"{path}: expected inputs to be numbers, found {inputs.dtype}.")
-    inputs = inputs.astype(np.float32).reshape(*inputs.shape[:2], -1)
-    lengths = arrays.get("lengths", np.full(len(inputs), inputs.shape[1]))
+    with np.errstate(over="ignore"):  # What float32 has no room for is infinite in it, and refused as such.
+        inputs = inputs.astype(np.float32).reshape(*inputs.shape[:2], -1)
+    return _some(array_rows(inputs, labels, arrays.get("lengths"), path), path)
+
+
+def array_rows(
+    inputs: np.ndarray, labels: np.ndarray, lengths: np.ndarray | None, path: Path | str
+) -> list[LabelledFeatures]:
+    """The rows [T_i, ...] of inputs [N, T, ...] with labels [N] and, where they are given, lengths [N].
+
+    Raises:
+        DataError: lengths outside [1, T], or a number that is not finite in a row.
+    """
+    lengths = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
     if lengths.shape != labels.shape or lengths.dtype.kind not in "iu":
         raise DataError(f"{path}: expected lengths to be {len(inputs)} integers, found {lengths.dtype}{lengths.shape}.")
     rows = []
@@ -168,24 +187,7 @@ def read_npz(path: Path | str) -> list[LabelledFeatures]:
                 f"{path}:{index}: expected finite numbers, found {row[:length][~np.isfinite(row[:length])][0]}."
             )
         rows.append(LabelledFeatures(row[:length], _label(label), index, str(path)))
-    return _some(rows, path)
-
-
-def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
-    """The arrays of an npz file by name, read in memory; arrays of Python objects are refused.
-
-    Raises:
-        DataError: no such file, or something in it that is no array of numbers or text.
-    """
-    try:
-        # Opened here, as numpy leaves a file that is no archive open.
-        with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is a single array, not an archive of named ones")
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected an npz archive of arrays without pickled objects; {error}.") from error
+    return rows
 
 
 def numbers(fields: Sequence[str], place: str) -> np.ndarray:
@@ -198,7 +200,8 @@ def numbers(fields: Sequence[str], place: str) -> np.ndarray:
     [1.0, 2.5]
     """
     try:
-        values = np.array([float(field) for field in fields], np.float32)
+        with np.errstate(over="ignore"):  # What float32 has no room for is infinite in it, and refused as such.
+            values = np.array([float(field) for field in fields], np.float32)
     except ValueError as error:
         raise DataError(f"{place}: expected numbers; {error}.") from None
     if not np.isfinite(values).all():

@@ -7,11 +7,10 @@ with one blank between them; the no-break spaces before French punctuation are b
 """
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 from seqlab.data.loaders.parallel_text import Pair, pairs_of_tsv
-from seqlab.data.loaders.text import decode_text
+from seqlab.data.loaders.text import read_zipped_text
 from seqlab.data.tokenize import separate_punctuation
 
 MEMBER = "fra-eng/fra.txt"
@@ -20,11 +19,13 @@ TEST_SHARE, VALIDATION_SHARE = 2, 2
 
 
 def read_tatoeba(path: Path | str) -> tuple[list[Pair], list[Pair], list[Pair]]:
-    """Training, validation and test pairs of the zip, tokenised; about 96, 2 and 2 percent of them."""
-    with zipfile.ZipFile(path) as archive:
-        data = archive.read(MEMBER)
+    """Training, validation and test pairs of the zip, tokenised; about 96, 2 and 2 percent of them.
+
+    Raises:
+        DataError: no such archive, or what `pairs_of_tsv` refuses of the text in it.
+    """
     parts: tuple[list[Pair], list[Pair], list[Pair]] = ([], [], [])
-    for pair in pairs_of_tsv(decode_text(data, f"{path}/{MEMBER}"), f"{path}/{MEMBER}"):
+    for pair in pairs_of_tsv(read_zipped_text(path, MEMBER), f"{path}/{MEMBER}"):
         hashed = int(hashlib.sha1(pair.source.encode("utf-8")).hexdigest()[:8], 16) % 100
         part = 2 if hashed < TEST_SHARE else 1 if hashed < TEST_SHARE + VALIDATION_SHARE else 0
         parts[part].append(Pair(separate_punctuation(pair.source), separate_punctuation(pair.target), pair.place))

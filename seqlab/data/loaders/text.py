@@ -4,10 +4,10 @@ Read strictly as UTF-8. A byte order mark at the start is dropped, and the line 
 Macintoshes (CR) become a newline; nothing else is changed. A bad byte is an error, never a replacement character.
 """
 
-import zipfile
 from pathlib import Path
 
 from seqlab.core.errors import DataError
+from seqlab.data.loaders.archives import zipped_file
 
 
 def read_text(path: Path | str, *, encoding: str = "utf-8") -> str:
@@ -40,12 +40,7 @@ def read_zipped_text(path: Path | str, member: str) -> str:
     Raises:
         DataError: no such archive or member, or what `read_text` refuses of its text.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            data = archive.read(member)
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{path}: expected a zip archive with {member}; {error}.") from error
-    return decode_text(data, f"{path}/{member}")
+    return decode_text(zipped_file(path, member), f"{path}/{member}")
 
 
 def decode_text(data: bytes, path: str, *, encoding: str = "utf-8") -> str:

@@ -11,6 +11,9 @@ import numpy as np
 
 from seqlab.core.errors import DataError
 
+# Of the numbers in word2vec's first line.
+MOST_DIGITS = 10
+
 
 def read_vectors(path: Path | str, wanted: Container[str]) -> dict[str, np.ndarray]:
     """The vectors [F] of those words of the file that are ``wanted``, all of them checked; a file of gigabytes will do.
@@ -34,7 +37,11 @@ def _read_lines(lines: Iterable[bytes], wanted: Container[str], path: str) -> di
     width = 0
     for row, line in enumerate(lines, start=1):
         fields = _fields(line, f"{path}:{row}")
-        if row == 1 and len(fields) == 2 and all(field.isascii() and field.isdigit() for field in fields):
+        if (
+            row == 1
+            and len(fields) == 2
+            and all(field.isascii() and field.isdigit() and len(field) < MOST_DIGITS for field in fields)
+        ):
             width = int(fields[1])
             continue
         width = width or len(fields) - 1
@@ -61,7 +68,8 @@ def _parse(fields: list[str], width: int, place: str) -> tuple[str, np.ndarray]:
         raise DataError(f"{place}: expected {wanted}, found {len(fields)} columns.")
     word, numbers = " ".join(fields[:-width]), fields[-width:]
     try:
-        vector = np.array([float(number) for number in numbers], np.float32)
+        with np.errstate(over="ignore"):  # What float32 has no room for is infinite in it, and refused as such.
+            vector = np.array([float(number) for number in numbers], np.float32)
     except ValueError as error:
         raise DataError(f"{place}: expected {width} numbers behind the word; {error}.") from error
     if not np.isfinite(vector).all():

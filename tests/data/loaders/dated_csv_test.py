@@ -54,7 +54,7 @@ def test_months_go_on_over_the_ends_of_years(months, steps, start):
         (GOOD.replace("5,6", "5,-inf"), r"x\.csv:4: expected a finite number"),
         (GOOD.replace("3,4", ",4"), r"x\.csv:3: expected a number in column 'a'; found nothing. .*--gaps=mask"),
         (GOOD.replace("3,4", "3"), r"x\.csv:3: expected 3 fields, as in the first row; found 2"),
-        (GOOD.replace("2020-01-03,5,6\n", ""), r"x\.csv:4: expected 2020-01-03.*; found 2020-01-04"),
+        (GOOD.replace("2020-01-03,5,6\n", ""), r"x\.csv:4: expected 1 day, .* after 2020-01-02.*; found 2020-01-04"),
         (GOOD.replace("01-03", "01-02"), r"x\.csv:4: expected a date after 2020-01-02.*; found the same date again"),
         (GOOD.replace("01-03", "01-01"), r"x\.csv:4: .*found an earlier one"),
         (GOOD.replace("2020-01-03", "3.1.2020"), r"x\.csv:4: expected a date such as .*; found '3\.1\.2020'"),

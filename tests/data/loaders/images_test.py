@@ -34,7 +34,7 @@ def test_images_and_labels_are_read_row_by_row_from_zero_to_one(tmp_path, pack):
         (idx(IMAGES)[:10], "byte 10: expected 3 axes in the header"),
         (idx(IMAGES)[:-1], "byte 27: expected 12 bytes behind the header"),
         (idx(IMAGES) + b"\0", "byte 29: expected 12 bytes"),
-        (gzip.compress(idx(IMAGES), mtime=0)[:20], "the file cannot be read"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:20], "expected a file compressed by gzip; it ends too early"),
     ],
 )
 def test_a_broken_idx_file_is_refused_with_the_byte(tmp_path, content, say):

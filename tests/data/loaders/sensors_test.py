@@ -45,8 +45,8 @@ def test_wrong_rows_of_a_ts_file_are_refused_with_their_place(tmp_path, row, say
 @pytest.mark.parametrize(
     ("content", "say"),
     [
-        (HEADER.replace("@timeStamps false", "@timeStamps true") + LABELS, "expected @timestamps false, found true"),
-        (HEADER.replace("@missing false", "@missing true") + LABELS, "expected @missing false, found true"),
+        (HEADER.replace("@timeStamps false", "@timeStamps true") + LABELS, "expected @timestamps false, found 'true'"),
+        (HEADER.replace("@missing false", "@missing true") + LABELS, "expected @missing false, found 'true'"),
         (HEADER.replace("2\n", "two\n") + LABELS, "expected a header line '@dimensions NUMBER', found 'two'"),
         (HEADER + "@classLabel false\n@data\n1:2\n", "expected a header line '@classLabel true"),
         (HEADER + "1,2:3,4:up\n", ":7: expected a header line with @ or @data"),
@@ -116,6 +116,6 @@ def test_an_npz_file_is_never_unpickled_and_its_arrays_have_to_fit(tmp_path):
     )
     assert say(inputs=ones * np.inf, labels=labels).startswith(":1: expected finite numbers, found inf")
     assert say(inputs=np.full((2, 3), "a"), labels=labels).startswith(": expected inputs to be numbers")
-    assert "expected an npz archive" in refused(read_npz, path, b"PK\x03\x04 nonsense")
+    assert "expected a zip archive with arrays" in refused(read_npz, path, b"PK\x03\x04 nonsense")
     np.save(tmp_path / "b.npy", np.ones(3))
-    assert "expected an npz archive" in refused(read_npz, path, (tmp_path / "b.npy").read_bytes())
+    assert "expected a zip archive with arrays" in refused(read_npz, path, (tmp_path / "b.npy").read_bytes())
