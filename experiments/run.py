@@ -243,6 +243,8 @@ def print_outcome(folder: Path, task: "Task", summary: dict[str, Any], fitted: "
         print(f"diverged: what step {fitted.diverged_step} computes is not finite; nothing of it was saved.")
         if fitted.fault:
             print(fitted.fault)
+        if fitted.fault and fitted.fault.rows:
+            print("Look at these rows. --debug_nans finds the operation; --max_skipped_steps=5 leaves such steps out.")
         print("Lower --learning_rate, or hold the gradient with --clip_norm=1.")
         return
     if fitted.status == "interrupted":

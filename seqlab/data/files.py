@@ -21,10 +21,12 @@ class RemoteFile(NamedTuple):
     Attributes:
         url: its address.
         sha256: the SHA-256 of its bytes, in hexadecimal.
+        is_folder: whether the address is that of a folder whose files were put into an archive, which is not published.
     """
 
     url: str
     sha256: str
+    is_folder: bool = False
 
 
 def remote_files(address: str, sums: Mapping[str, str]) -> dict[str, RemoteFile]:
@@ -63,13 +65,21 @@ def locate(name: str, file: str, remote: RemoteFile, data_dir: Path | str) -> Pa
         if path.is_file():
             _check(path, remote.sha256)
             return path
+    remedy = (
+        "Name the folder that holds it with --data_dir, put the file in one of these places, or read files of your own "
+        "with --dataset=FORMAT:PATH."
+    )
+    if remote.is_folder:
+        raise SeqlabError(
+            f"{name} needs {file}: not found as {places[0]} or {places[1]}, and no such archive is published: its "
+            f"files lie at {remote.url}, and can be read from a folder of them.\n{remedy}"
+        )
     try:
         return _download(remote, places[0])
     except (OSError, ValueError) as error:  # requests' own errors are OSErrors, a wrong checksum is a ValueError
         raise SeqlabError(
             f"{name} needs {file}: not found as {places[0]} or {places[1]}, and {remote.url} gave no file: "
-            f"{_reason(error)}.\nName the folder that holds it with --data_dir, put the file in one of these places, "
-            f"or read a file of your own with --dataset=text:PATH."
+            f"{_reason(error)}.\n{remedy}"
         ) from error
 
 

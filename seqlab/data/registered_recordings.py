@@ -51,6 +51,7 @@ _FSDD = {
     "recordings.zip": RemoteFile(
         "https://github.com/Jakobovski/free-spoken-digit-dataset/tree/26eb9aaf76e81b692f806f9140c2d2777410d7a1/recordings",
         "bcd97dddc292e4d22915d8bcb59383f839082805c4593b32a0c43d1d7d1e0814",
+        is_folder=True,
     )
 }
 _LICENCE = "CC-BY-SA-4.0"

@@ -45,6 +45,7 @@ def _digits_without(speaker: str) -> Dataset:
         split="1000, 120 and 300 strings, of the recordings of fsdd_without_" + speaker,
         files=_FSDD.files,
         read=lambda paths, fractions: _strings(split_by_speaker(read_digits(paths["recordings.zip"]), speaker)),
+        folder="fsdd",
     )
 
 
@@ -54,6 +55,7 @@ _YES_NO = {
     "waves_yesno.zip": RemoteFile(
         "https://github.com/keighrim/kaldi-yesno-tutorial/tree/f4e2910de0d3b58f5f3b5cd10a8e57712c60b34a/waves_yesno",
         "4d8ecc0e0639ce85b7e5293f2d7878f8a4feaaaccd4ff56bb1bbccb05287bf60",
+        is_folder=True,
     )
 }
 
@@ -79,6 +81,7 @@ TRANSCRIBED_DATASETS = {
         split="1000, 120 and 300 strings, each of recordings of fsdd's own part",
         files=_FSDD.files,
         read=_read_connected_digits,
+        folder="fsdd",
     ),
     **{f"connected_digits_without_{speaker}": _digits_without(speaker) for speaker in SPEAKERS},
 }

@@ -8,8 +8,8 @@ most one small reader. A data set is named as a flag would name it:
     builtin        the one that needs no file and no network
     FORMAT:PATH    files of the user's own (`seqlab.data.own_files`)
 
-What a task can read is its `Kind`: `seqlab.data.texts`, `tagged`, `labelled`, `labelled_features`, `parallel`, `rolls`
-and `series` have one each, and a load function for it.
+What a task can read is its `Kind`: `seqlab.data.texts`, `tagged`, `labelled`, `labelled_features`, `parallel`, `rolls`,
+`series`, `spoken_words` and `transcribed` have one each, and a load function for it.
 """
 
 import hashlib

@@ -22,6 +22,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.labelled_features import FeatureSplits
 from seqlab.data.loaders.dna import BASES
+from seqlab.data.paged import IN_MEMORY
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
 from seqlab.layers.spec_augment import SpecAugmentConfig, spec_augment
@@ -163,7 +164,8 @@ def baselines(rows: Mapping[str, Batch], reader: FeatureReader) -> dict[str, dic
     targets = {split: batch.targets for split, batch in rows.items()}
     found = majority_baseline(targets, reader.labels)
     summaries: dict[str, Callable[[np.ndarray], np.ndarray]] = {"nearest centroid": _over_time}
-    if len({len(row) for batch in rows.values() for row in batch.inputs}) == 1:
+    inputs = [row for batch in rows.values() for row in batch.inputs]
+    if len({len(row) for row in inputs}) == 1 and sum(row.nbytes for row in inputs) <= IN_MEMORY:
         summaries["nearest in order"] = np.ravel
     for name, summary in summaries.items():
         vectors = {split: np.stack([summary(row) for row in batch.inputs]) for split, batch in rows.items()}

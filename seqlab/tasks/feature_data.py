@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from seqlab.core.errors import DataError, SeqlabError
 from seqlab.data.batch import Batch
 from seqlab.data.loaders.dna import base_shares
 from seqlab.data.loaders.sensors import LabelledFeatures
+from seqlab.data.paged import PagedArrays
 from seqlab.tasks.classification_data import LABELS_FILE, load_labels, save_labels
 
 SCALING_FILE = "scaling.json"
@@ -58,15 +60,7 @@ class FeatureReader:
         """The reader of a training split; nothing of the other splits is in it."""
         labels = tuple(sorted({row.label for row in train}))
         *space, width = train[0].features.shape[1:]
-        mean, deviation = np.zeros(width), np.ones(width)
-        if task != "dna":
-            pixels = [row.features.reshape(-1, width) for row in train]
-            count = sum(map(len, pixels))
-            mean = np.sum([row.sum(axis=0, dtype=np.float64) for row in pixels], axis=0) / count
-            squares = np.sum([((row - mean) ** 2).sum(axis=0) for row in pixels], axis=0)
-            deviation = np.sqrt(squares / count)
-            deviation = np.where(deviation > LEAST_DEVIATION, deviation, 1.0)
-        numbers = (tuple(mean.tolist()), tuple(deviation.tolist()))
+        numbers = ((0.0,) * width, (1.0,) * width) if task == "dna" else moments([row.features for row in train])
         return cls(task, labels, *numbers, permuted, 1 if space else shortest, tuple(space))
 
     @classmethod
@@ -75,10 +69,8 @@ class FeatureReader:
         path = folder / SCALING_FILE
         try:
             scaling = json.loads(path.read_bytes())
-            mean, deviation = (tuple(float(value) for value in scaling[name]) for name in ("mean", "deviation"))
+            mean, deviation = stored_moments(scaling)
             space = tuple(int(extent) for extent in scaling.get("space", ()))
-            if len(mean) != len(deviation) or not np.isfinite([*mean, *deviation]).all() or not all(deviation):
-                raise ValueError("they are of unequal number, not finite, or a deviation is 0")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{path}: expected mean and deviation of each channel, as the run wrote it; {error}."
@@ -140,12 +132,38 @@ class FeatureReader:
 
     def rows(self, rows: Sequence[LabelledFeatures]) -> Batch:
         """All sequences of a split, their lengths and classes, for ``seqlab.data.buckets``."""
-        inputs = [self.encode(row.features, row.place) for row in rows]
+        paged = PagedArrays()
+        inputs = [paged.keep(self.encode(row.features, row.place)) for row in rows]
         return Batch(inputs, self.classes(rows), lengths=np.array([len(row) for row in inputs], np.int32))
 
     def _save_scaling(self, path: Path) -> None:
         scaling = {"mean": self.mean, "deviation": self.deviation, **({"space": self.space} if self.space else {})}
         path.write_text(json.dumps(scaling, indent=0) + "\n", encoding="utf-8")
+
+
+def moments(sequences: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel F of arrays [..., F]; 1 where a channel never changes.
+
+    >>> moments([np.array([[1.0, 7.0]]), np.array([[3.0, 7.0], [5.0, 7.0]])])[0]
+    (3.0, 7.0)
+    """
+    rows = [sequence.reshape(-1, sequence.shape[-1]) for sequence in sequences]
+    count = sum(map(len, rows))
+    mean = np.sum([row.sum(axis=0, dtype=np.float64) for row in rows], axis=0) / count
+    deviation = np.sqrt(np.sum([((row - mean) ** 2).sum(axis=0) for row in rows], axis=0) / count)
+    return tuple(mean.tolist()), tuple(np.where(deviation > LEAST_DEVIATION, deviation, 1.0).tolist())
+
+
+def stored_moments(stored: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """``mean`` and ``deviation`` as a run wrote them.
+
+    Raises:
+        ValueError, KeyError, TypeError or OverflowError: something else is there.
+    """
+    mean, deviation = (tuple(float(value) for value in stored[name]) for name in ("mean", "deviation"))
+    if len(mean) != len(deviation) or not np.isfinite([*mean, *deviation]).all() or not all(deviation):
+        raise ValueError("they are of unequal number, not finite, or a deviation is 0")
+    return mean, deviation
 
 
 def pixel_order(num_steps: int) -> np.ndarray:

@@ -38,6 +38,8 @@ from seqlab.tasks.whole_sequences import Apply, Problem, SequenceConfig, apply_w
 from seqlab.tasks.whole_sequences import make_task as task_of_problem
 
 NUM_SHOWN, NUM_PICTURES = 3, 3
+# Batches of training whose mean is the prior's.
+NUM_PRIOR = 32
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,10 @@ def _measure(answer: Array, batch: Batch, system: System) -> Metrics:
 
 def _baselines(system: System, splits: Splits) -> dict[str, dict[str, Any]]:
     scores: dict[str, dict[str, Any]] = {system.filter_name: {}, "prior mean": {}}
+    prior = np.mean([splits.train.batch(step).targets.mean(axis=(0, 1)) for step in range(NUM_PRIOR)], axis=0)
     for name in ("validation", "test"):
         batch = _whole(getattr(splits, name))
         estimates = np.asarray(_filtered(system, batch).mean)
-        prior = batch.targets.mean(axis=(0, 1), keepdims=True)
         for model, made in ((system.filter_name, estimates), ("prior mean", prior)):
             squares = np.square(made.astype(np.float64) - batch.targets)
             each = {f"mse_{state}": float(squares[..., place].mean()) for place, state in enumerate(system.states)}

@@ -16,6 +16,9 @@ from seqlab.data.vocabulary import BOUNDARY_ID
 from seqlab.models.ctc_search import Labels
 from seqlab.tasks.text_prediction import TextModel
 
+# Prefixes whose states are kept at once; more are those of recordings that are done with.
+MOST_KNOWN = 4096
+
 
 class LabelLanguage:
     """``seqlab.models.ctc_search.LanguageScores`` of a language model of the same tokens.
@@ -44,9 +47,14 @@ class LabelLanguage:
         return self._after(prefix)[0]
 
     def _after(self, prefix: Labels) -> tuple[np.ndarray, Any]:
-        if prefix not in self._known:
-            carry = self._after(prefix[:-1])[1]
-            self._known[prefix] = self._read(int(self._ids[prefix[-1] - 1]), carry)
+        if prefix not in self._known and len(self._known) > MOST_KNOWN:
+            self._known = {(): self._known[()]}
+        known = len(prefix)
+        while prefix[:known] not in self._known:
+            known -= 1
+        for end in range(known, len(prefix)):
+            carry = self._known[prefix[:end]][1]
+            self._known[prefix[: end + 1]] = self._read(int(self._ids[prefix[end] - 1]), carry)
         return self._known[prefix]
 
     def _read(self, token: int, carry: Carry) -> tuple[np.ndarray, Any]:

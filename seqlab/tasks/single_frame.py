@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from seqlab.core.array_types import Array, Float, Params
+from seqlab.core.keys import for_purpose
 from seqlab.core.precision import product_dtype
 from seqlab.data.batch import Batch
 from seqlab.layers import Dense
@@ -29,6 +30,8 @@ from seqlab.tasks.classification_scores import baseline_scores
 
 NUM_STEPS, MOST_EPOCHS, BATCH_SIZE, LEARNING_RATE = 500, 20, 128, 2e-3
 MOST_FRAMES = 20_000
+# All clips together may be more than memory holds.
+CLIPS_AT_ONCE = 512
 
 
 class FrameClassifier(nn.Module):
@@ -76,7 +79,7 @@ def _fit(model: FrameClassifier, frames: Array, classes: Array, seed: int) -> Pa
     num_steps = min(NUM_STEPS, MOST_EPOCHS * -(-len(frames) // batch_size))
     config = OptimizerConfig("adam", LEARNING_RATE, schedule=ScheduleConfig("cosine"))
     optimizer = make_optimizer(config, steps_per_epoch=num_steps, total_steps=num_steps)
-    params = model.init(jax.random.key(seed), frames[:1])["params"]
+    params = model.init(for_purpose(jax.random.key(seed), "params"), frames[:1])["params"]
 
     def step(state: Any, key: Array) -> tuple[Any, None]:
         params, optimizer_state = state
@@ -91,13 +94,18 @@ def _fit(model: FrameClassifier, frames: Array, classes: Array, seed: int) -> Pa
         return (optax.apply_updates(params, updates), optimizer_state), None
 
     # A scan is compiled as a whole wherever it is called.
-    keys = jax.random.split(jax.random.key(seed + 1), num_steps)
+    keys = jax.random.split(for_purpose(jax.random.key(seed), "batches"), num_steps)
     (params, _), _ = jax.lax.scan(step, (params, optimizer.init(params)), keys)
     return params
 
 
 def _votes(model: FrameClassifier, params: Params, clips: Sequence[np.ndarray]) -> np.ndarray:
     """The logarithms of the classes' probabilities for each clip [N, V]."""
+    groups = (clips[first : first + CLIPS_AT_ONCE] for first in range(0, len(clips), CLIPS_AT_ONCE))
+    return np.concatenate([_votes_at_once(model, params, group) for group in groups])
+
+
+def _votes_at_once(model: FrameClassifier, params: Params, clips: Sequence[np.ndarray]) -> np.ndarray:
     frames = np.concatenate(clips)
     # Batches of one size, so that each operation is compiled once.
     padded = np.pad(frames, [(0, -len(frames) % BATCH_SIZE)] + [(0, 0)] * (frames.ndim - 1))

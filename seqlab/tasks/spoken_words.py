@@ -16,6 +16,7 @@ from seqlab.data.audio_features import AudioConfig, audio_features, power_spectr
 from seqlab.data.loaders.recordings import SpokenWord
 from seqlab.data.loaders.sensors import LabelledFeatures
 from seqlab.data.loaders.wav import Recording, resample
+from seqlab.data.paged import PagedArrays
 from seqlab.data.splits import DataSplits
 from seqlab.data.spoken_words import WordSplits
 from seqlab.tasks import feature_classification
@@ -73,7 +74,8 @@ def spectrogram(word: SpokenWord, audio: AudioConfig) -> dict[str, Any]:
 
 
 def _rows(words: Sequence[SpokenWord], audio: AudioConfig) -> Sequence[LabelledFeatures]:
+    paged = PagedArrays()
     return [
-        LabelledFeatures(features_of(word.recording, audio), word.label, path=word.path, name=word.name)
+        LabelledFeatures(paged.keep(features_of(word.recording, audio)), word.label, path=word.path, name=word.name)
         for word in words
     ]

@@ -25,6 +25,7 @@ from seqlab.core.keys import for_purpose
 from seqlab.data.audio_features import AudioConfig
 from seqlab.data.batch import Batch
 from seqlab.data.buckets import bucketed_splits
+from seqlab.data.paged import PagedArrays
 from seqlab.data.splits import PARTS
 from seqlab.data.transcribed import TranscribedSplits
 from seqlab.layers.config import RecurrentConfig
@@ -110,8 +111,9 @@ def make_task(
         raise SeqlabError(f"beam_width must be at least 1; got {config.beam_width}.")
     if not 0 <= config.reset_rate < 1:
         raise SeqlabError(f"reset_rate must lie in [0, 1); got {config.reset_rate}.")
+    paged = PagedArrays()
     raw = {
-        name: [features_of(utterance.recording, config.audio) for utterance in getattr(utterances, name)]
+        name: [paged.keep(features_of(utterance.recording, config.audio)) for utterance in getattr(utterances, name)]
         for name in PARTS
     }
     transcripts = [utterance.transcript for utterance in utterances.train]

@@ -19,14 +19,15 @@ from seqlab.data.audio_features import AudioConfig
 from seqlab.data.batch import Batch
 from seqlab.data.loaders.transcripts import Utterance
 from seqlab.data.loaders.wav import Recording
+from seqlab.data.paged import PagedArrays
 from seqlab.layers.convolution import ConvolutionConfig
 from seqlab.losses.ctc import check_labelling
 from seqlab.models.ctc_model import first_centre, frames_each, frames_left
+from seqlab.tasks.feature_data import moments, stored_moments
 from seqlab.tasks.spoken_words import features_of
 
 SPEECH_FILE = "speech.json"
 TOKENS = ("char", "word")
-LEAST_DEVIATION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,7 @@ class SpeechReader:
         labels = tuple(sorted({label for text in transcripts for label in split_labels(text, tokens)}))
         if not labels:
             raise DataError("expected words in the transcripts to train on, found none.")
-        frames = np.concatenate(features)
-        mean, deviation = frames.mean(axis=0, dtype=np.float64), frames.std(axis=0, dtype=np.float64)
-        deviation = np.where(deviation > LEAST_DEVIATION, deviation, 1.0)
-        return cls(audio, tokens, labels, tuple(mean.tolist()), tuple(deviation.tolist()), convolution)
+        return cls(audio, tokens, labels, *moments(features), convolution)
 
     @classmethod
     def load(cls, folder: Path, audio: AudioConfig, tokens: str, convolution: ConvolutionConfig) -> "SpeechReader":
@@ -74,13 +72,15 @@ class SpeechReader:
         path = folder / SPEECH_FILE
         try:
             stored = json.loads(path.read_bytes())
-            mean, deviation = (tuple(float(value) for value in stored[name]) for name in ("mean", "deviation"))
-            labels = tuple(str(label) for label in stored["labels"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            mean, deviation = stored_moments(stored)
+            labels = stored["labels"]
+            if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+                raise ValueError("the labels are no list of texts")
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(
                 f"{path}: expected labels, and mean and deviation of each feature, as the run wrote them; {error}."
             ) from error
-        return cls(audio, tokens, labels, mean, deviation, convolution)
+        return cls(audio, tokens, tuple(labels), mean, deviation, convolution)
 
     def artifacts(self) -> Mapping[str, Callable[[Path], None]]:
         """What `load` reads, by file name."""
@@ -147,10 +147,10 @@ class SpeechReader:
         Raises:
             DataError: a recording that is too short for its transcript, or what `encode` and `scaled` refuse.
         """
-        inputs, targets = [], []
+        inputs, targets, paged = [], [], PagedArrays()
         for row, (utterance, found) in enumerate(zip(utterances, features, strict=True)):
             place = utterance.recording.source or f"recording {row + 1}"
-            inputs.append(self.scaled(found, place))
+            inputs.append(paged.keep(self.scaled(found, place)))
             targets.append(self.encode(utterance.transcript, place))
             check_labelling(targets[-1], frames_left(self.convolution, len(found)), self.num_classes, place)
         padded = np.zeros((len(targets), max(1, *map(len, targets))), np.int32)

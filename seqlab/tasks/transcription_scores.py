@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ def split_scores(
     search: Search,
     folder: Path,
 ) -> dict[str, dict[str, Any]]:
-    """Scores of both held-out splits: by beam search without a language model, ``..._greedy``, ``..._language``.
+    """Scores of both held-out splits: by the search, ``..._greedy``, and where there is a language model without it.
 
-    ``wer`` and the others are those of the beam search with the language model where there is one. ``folder`` gets all
+    The last end on ``_without_language``; what a label is worth stays. ``folder`` gets all
     transcripts as ``validation.jsonl`` and ``test.jsonl``, and ``alignment.json``: recordings of the test split with
     the model's probabilities over time and where it says the words.
     """
@@ -44,7 +45,8 @@ def split_scores(
             f"{score}_greedy": transcription_scores(greedy, references)[score] for score in ("wer", "cer")
         }
         if search.language is not None:
-            plain = [transcriber.search(one, Search(search.width)).text for one in log_probs]
+            alone = replace(search, language=None, language_weight=0.0)
+            plain = [transcriber.search(one, alone).text for one in log_probs]
             without = transcription_scores(plain, references)
             scores[name] |= {f"{score}_without_language": without[score] for score in ("wer", "cer")}
         _write_transcripts(folder / f"{name}.jsonl", transcriber, split, log_probs, found, greedy)

@@ -213,7 +213,13 @@ def _content_of(path: Path, *, below: str | None = "") -> dict[str, Any]:
     """What the manifest says; of the time before manifests, ``meta.json``, with nothing that could be checked."""
     if (path / "meta.json").is_file():
         return {"format": 0, **json.loads((path / "meta.json").read_text())}
-    return read_manifest(path, below=below)
+    content = read_manifest(path, below=below)
+    if content["format"] > FORMAT:
+        raise RunFolderError(
+            f"{path}: expected a checkpoint of format {FORMAT} at most, found {content['format']}: a newer seqlab "
+            "wrote it. Use that one."
+        )
+    return content
 
 
 def _restore_without_manifest(path: Path, template: TrainState, content: dict[str, Any]) -> Saved:

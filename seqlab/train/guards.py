@@ -131,7 +131,7 @@ class SpikeWatch:
         """Takes the losses of a chunk; gives the place of its worst spike and the median before it, or ``None``."""
         before, found = np.array(self._losses), None
         self._losses.extend(losses.tolist())
-        if len(before) >= self._at_least:
+        if len(losses) and len(before) >= self._at_least:
             median = float(np.median(before))
             spread = 1.4826 * float(np.median(np.abs(before - median)))
             worst = int(np.argmax(losses))

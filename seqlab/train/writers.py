@@ -24,13 +24,18 @@ class JsonLines:
         """Opens the file and cuts it back to ``resume_step``: what came later will be written again."""
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         part = path.with_name(path.name + ".part")
-        part.write_text("".join(line for line in lines if _is_kept(line, resume_step)))
+        kept = [line for line in lines if _is_kept(line, resume_step)]
+        # An evaluation whose checkpoint was not written any more is made again, and gives the line that is there.
+        self._evaluated = {(record["step"], record["split"]) for record in map(json.loads, kept)}
+        part.write_text("".join(kept))
         part.replace(path)
         self._file = path.open("a")
 
     def record(self, step: int, split: str, scores: dict[str, float], pace: float | None = None) -> None:
-        """Writes one line."""
+        """Writes one line, unless a run that goes on has this evaluation already."""
         del pace
+        if split != "train" and (step, split) in self._evaluated:
+            return
         self._file.write(to_json({"step": step, "split": split, **scores}) + "\n")
         self._file.flush()
         if split != "train":

@@ -69,7 +69,7 @@ def test_a_download_that_fails_names_the_places_the_address_and_what_to_try(tmp_
     for place in (tmp_path / "plays" / "input.txt", tmp_path / "input.txt", url):
         assert str(place) in first
     assert "--data_dir" in second
-    assert "--dataset=text:PATH" in second
+    assert "--dataset=FORMAT:PATH" in second
     assert not (tmp_path / "plays").exists()
 
 

@@ -23,8 +23,7 @@ def test_yes_and_no_are_split_by_their_first_word(data_folder):
 @pytest.mark.slow
 def test_strings_of_an_unseen_speaker_have_no_recording_of_the_others(data_folder):
     seen, unseen = (
-        load_transcribed(name, data_dir=data_folder / "fsdd")
-        for name in ("connected_digits", "connected_digits_without_theo")
+        load_transcribed(name, data_dir=data_folder) for name in ("connected_digits", "connected_digits_without_theo")
     )
     for splits in (seen, unseen):
         assert [len(part) for part in splits.parts] == [1000, 120, 300]

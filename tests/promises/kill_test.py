@@ -49,7 +49,7 @@ def wait_for_checkpoint(folder, seconds=60.0):
 
 
 def digest(folder):
-    """SHA-256 of all that the same command has to give again: metrics, and every saved array."""
+    """SHA-256 of all that the same command has to give again: metrics, and every saved param."""
     checkpoints = Checkpoints(folder / "checkpoints")
     digests = hashlib.sha256((folder / "metrics.jsonl").read_bytes())
     for step in checkpoints.steps():

@@ -172,3 +172,9 @@ def test_a_run_tells_of_a_spike_with_the_rows_of_its_batch():
 def test_a_fault_without_a_row_of_its_own_says_so():
     fault = Fault(step=3, leaves=["gradient of cell/bias"], rows=[], num_rows=8)
     assert str(fault) == "step 3: gradient of cell/bias not finite; no batch row alone makes it so"
+
+
+def test_a_chunk_of_which_nothing_was_applied_is_no_spike():
+    watch = SpikeWatch()
+    watch.check(np.ones(100))
+    assert watch.check(np.zeros(0)) is None

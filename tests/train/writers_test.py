@@ -37,6 +37,11 @@ def test_each_record_is_an_object_on_a_line_of_its_own(tmp_path):
     assert records == [{"step": step, "split": split, **scores} for step, split, scores in LINES]
 
 
+def test_an_evaluation_that_is_made_again_gives_no_second_line(tmp_path):
+    whole = write(tmp_path / "metrics.jsonl", LINES)
+    assert write(tmp_path / "metrics.jsonl", LINES[-1:], resume_step=8) == whole
+
+
 def test_the_pace_is_not_written_so_that_a_rerun_writes_the_same_bytes(tmp_path):
     with JsonLines(tmp_path / "a.jsonl", 0) as writer:
         writer.record(2, "train", {"loss": 3.0}, 1234.5)

@@ -20,6 +20,7 @@ import numpy as np
 from seqlab.core.errors import DataError
 from seqlab.data.loaders.npz import read_arrays
 from seqlab.data.loaders.sensors import LabelledFeatures, array_rows
+from seqlab.data.paged import PagedArrays
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
 # An image says of itself how large it is.
@@ -51,11 +52,11 @@ def read_labelled_clips(path: Path | str) -> list[LabelledFeatures]:
     path = Path(path)
     if not path.is_dir():
         return _read_npz(path, labelled=True)
-    rows = []
+    rows, paged = [], PagedArrays()
     for label in _folders(path, "a folder for each label"):
         for clip in _folders(label, "a folder for each clip of this label"):
             name = f"{label.name}/{clip.name}"
-            rows.append(LabelledFeatures(read_images(clip), label.name, path=str(clip), name=name))
+            rows.append(LabelledFeatures(paged.keep(read_images(clip)), label.name, path=str(clip), name=name))
     return rows
 
 

@@ -14,7 +14,11 @@ import numpy as np
 
 from seqlab.core.errors import DataError
 from seqlab.data.loaders.archives import zipped_files
-from seqlab.data.loaders.wav import Recording, decode_wav, read_wav
+from seqlab.data.loaders.wav import Recording, decode_wav, is_wav, read_wav
+from seqlab.data.paged import PagedArrays
+
+# Longer numbers than these are no recording's.
+MOST_DIGITS = 10
 
 
 class SpokenWord(NamedTuple):
@@ -55,10 +59,10 @@ def recordings_in(path: Path) -> Iterator[tuple[PurePosixPath, Recording]]:
     Raises:
         DataError: neither folder nor archive, no WAV file in it, or one that `decode_wav` refuses.
     """
-    found = False
+    found, paged = False, PagedArrays()
     for name, recording in _in_folder(path) if path.is_dir() else _in_archive(path):
         found = True
-        yield name, recording
+        yield name, recording._replace(samples=paged.keep(recording.samples))
     if not found:
         raise DataError(f"{path}: expected WAV files in it, found none.")
 
@@ -90,7 +94,7 @@ def read_digits(path: Path) -> list[SpokenWord]:
     for name, recording in recordings_in(path):
         label, _, rest = name.stem.partition("_")
         speaker, _, number = rest.rpartition("_")
-        if not (label and speaker and number.isascii() and number.isdigit()):
+        if not (label and speaker and number.isascii() and number.isdigit() and len(number) < MOST_DIGITS):
             raise DataError(f"{recording.source}: expected a name WORD_SPEAKER_NUMBER.wav, such as 7_jackson_32.wav.")
         rows.append(_word(recording, label, name.stem, speaker, int(number)))
     return rows
@@ -102,15 +106,10 @@ def _word(recording: Recording, label: str, name: str, speaker: str = "", number
 
 def _in_folder(path: Path) -> Iterator[tuple[PurePosixPath, Recording]]:
     for file in sorted(path.rglob("*")):
-        if _is_wav(file) and file.is_file():
+        if is_wav(file) and file.is_file():
             yield PurePosixPath(file.relative_to(path).as_posix()), read_wav(file)
 
 
 def _in_archive(path: Path) -> Iterator[tuple[PurePosixPath, Recording]]:
-    for name, content in zipped_files(path, lambda name: _is_wav(PurePosixPath(name)), "WAV files"):
+    for name, content in zipped_files(path, lambda name: is_wav(PurePosixPath(name)), "WAV files"):
         yield PurePosixPath(name), decode_wav(content, f"{path}/{name}")
-
-
-def _is_wav(path: Path | PurePosixPath) -> bool:
-    # macOS puts a file ._NAME beside each NAME into archives, which holds no sound.
-    return path.suffix.lower() == ".wav" and not path.name.startswith("._")

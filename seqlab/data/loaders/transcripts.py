@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from seqlab.core.errors import DataError
 from seqlab.data.loaders.text import read_text
-from seqlab.data.loaders.wav import Recording, read_wav
+from seqlab.data.loaders.wav import Recording, is_wav, read_wav
+from seqlab.data.paged import PagedArrays
 
 TRANSCRIPTS_FILE = "transcripts.tsv"
 
@@ -42,17 +43,21 @@ def read_transcribed_folder(path: Path | str) -> list[Utterance]:
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of WAV files with transcripts, found none of that name.")
-    names = sorted(file.name.removesuffix(".wav") for file in folder.glob("*.wav"))
-    if not names:
+    files = {file.stem: file for file in sorted(folder.iterdir()) if is_wav(file)}
+    if not files:
         raise DataError(f"{folder}: expected WAV files (NAME.wav), found none.")
     if (folder / TRANSCRIPTS_FILE).exists():
-        transcripts = _read_tsv(folder / TRANSCRIPTS_FILE, set(names))
+        transcripts = _read_tsv(folder / TRANSCRIPTS_FILE, set(files))
     else:
-        transcripts = {name: _read_txt(folder / f"{name}.txt") for name in names}
-    for name in names:
+        transcripts = {name: _read_txt(folder / f"{name}.txt") for name in files}
+    for name in files:
         if name not in transcripts:
             raise DataError(f"{folder / TRANSCRIPTS_FILE}: expected a row for {name}.wav, found none.")
-    return [Utterance(read_wav(folder / f"{name}.wav"), text) for name, text in transcripts.items()]
+    rows, paged = [], PagedArrays()
+    for name, text in transcripts.items():
+        recording = read_wav(files[name])
+        rows.append(Utterance(recording._replace(samples=paged.keep(recording.samples)), text))
+    return rows
 
 
 def _read_tsv(path: Path, names: set[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ Integers of b bits become x / 2^(b - 1), in [-1, 1]. Several channels become the
 import io
 import os
 import struct
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,11 @@ class Recording(NamedTuple):
     def seconds(self) -> float:
         """How long it lasts."""
         return len(self.samples) / self.rate
+
+
+def is_wav(path: PurePath) -> bool:
+    """Whether a file is a WAV file by its name; macOS puts a file ._NAME beside each NAME, which holds no sound."""
+    return path.suffix.lower() == ".wav" and not path.name.startswith("._")
 
 
 def read_wav(path: Path | str) -> Recording:
