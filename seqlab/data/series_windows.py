@@ -24,6 +24,7 @@ from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.batch import Batch, Splits
 from seqlab.data.loaders.dated_csv import check_length
 from seqlab.data.series import Scaling, SeriesSplits
+from seqlab.data.splits import HELD_OUT
 
 GAPS = ("refuse", "mask", "forward_fill")
 
@@ -183,7 +184,7 @@ def series_windows(
     check_length(
         parts.train, lookback + horizon, f"--lookback={lookback} and --horizon={horizon}, in the training part"
     )
-    for name in ("validation", "test"):
+    for name in HELD_OUT:
         check_length(getattr(parts, name), horizon, f"--horizon={horizon}, in the {name} part")
     scaled = scaling.scale(np.concatenate([part.values for part in parts.parts]))
     inputs = read_of(scaled, gaps)

@@ -11,6 +11,7 @@ from seqlab.core.errors import SeqlabError
 
 Part = TypeVar("Part")
 PARTS = ("train", "validation", "test")
+HELD_OUT = PARTS[1:]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqlab.data.batch import Batch
+from seqlab.data.splits import HELD_OUT
 from seqlab.metrics.accumulate import compute
 from seqlab.metrics.classification import best_threshold, class_ratios, confusion_matrix, with_macro_f1
 from seqlab.metrics.ranking import matthews, ranking_scores
@@ -84,7 +85,7 @@ def baselines(rows: Mapping[str, Batch], reader: TextReader) -> dict[str, dict[s
     """Scores of the training split's most frequent class for all, and of multinomial naive Bayes over bags of words."""
     train, num_classes = rows["train"], len(reader.labels)
     bayes = fit_naive_bayes(train.inputs, train.targets, reader.vocabulary.size, num_classes)
-    found = {split: log_probabilities(bayes, rows[split].inputs) for split in ("validation", "test")}
+    found = {split: log_probabilities(bayes, rows[split].inputs) for split in HELD_OUT}
     targets = {split: batch.targets for split, batch in rows.items()}
     return majority_baseline(targets, reader.labels) | baseline_scores("naive Bayes", found, targets, reader.labels)
 
@@ -92,7 +93,7 @@ def baselines(rows: Mapping[str, Batch], reader: TextReader) -> dict[str, dict[s
 def majority_baseline(targets: Mapping[str, np.ndarray], labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Scores of the training split's most frequent class for all, with the classes' shares as probabilities."""
     shares = np.bincount(targets["train"], minlength=len(labels)) / len(targets["train"])
-    found = {split: np.tile(np.log(shares), (len(targets[split]), 1)) for split in ("validation", "test")}
+    found = {split: np.tile(np.log(shares), (len(targets[split]), 1)) for split in HELD_OUT}
     return baseline_scores("majority", found, targets, labels)
 
 

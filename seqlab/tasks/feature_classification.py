@@ -23,6 +23,7 @@ from seqlab.data.buckets import bucketed_splits
 from seqlab.data.labelled_features import FeatureSplits
 from seqlab.data.loaders.dna import BASES
 from seqlab.data.paged import IN_MEMORY
+from seqlab.data.splits import HELD_OUT, PARTS
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
 from seqlab.layers.spec_augment import SpecAugmentConfig, spec_augment
@@ -100,7 +101,7 @@ def make_task(config: FeatureConfig, sequences: FeatureSplits) -> Task:
     if config.masks.any and config.task != "spoken_words":
         raise SeqlabError(f"--time_masks and --frequency_masks are for --task=spoken_words; got --task={config.task}.")
     reader = FeatureReader.build(sequences.train, config.task, config.permute_pixels, config.convolution.shortest())
-    rows = {name: reader.rows(getattr(sequences, name)) for name in ("train", "validation", "test")}
+    rows = {name: reader.rows(getattr(sequences, name)) for name in PARTS}
     counts = np.bincount(rows["train"].targets, minlength=len(reader.labels))
     model = make_model(config, reader)
     jax.eval_shape(lambda key: init_params(model, reader, key), jax.random.key(0))  # Says what is wrong in the config.
@@ -119,7 +120,7 @@ def make_task(config: FeatureConfig, sequences: FeatureSplits) -> Task:
             {"row": number, **({"name": row.name} if row.name else {}), "label": row.label}
             for number, row in enumerate(getattr(sequences, name), start=1)
         ]
-        for name in ("validation", "test")
+        for name in HELD_OUT
     }
     return classification_task(
         classifier,
@@ -170,7 +171,7 @@ def baselines(rows: Mapping[str, Batch], reader: FeatureReader) -> dict[str, dic
     for name, summary in summaries.items():
         vectors = {split: np.stack([summary(row) for row in batch.inputs]) for split, batch in rows.items()}
         model = fit_nearest_centroid(vectors["train"], targets["train"], len(reader.labels))
-        log_probability = {split: log_probabilities(model, vectors[split]) for split in ("validation", "test")}
+        log_probability = {split: log_probabilities(model, vectors[split]) for split in HELD_OUT}
         found |= baseline_scores(name, log_probability, targets, reader.labels)
     return found
 

@@ -28,6 +28,7 @@ from seqlab.core.array_types import Array, Key, Params
 from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.data.batch import Batch, Batches, Splits
 from seqlab.data.series_windows import with_gaps
+from seqlab.data.splits import HELD_OUT
 from seqlab.losses import WeightedSum, squared_error
 from seqlab.metrics import Mean
 from seqlab.metrics.accumulate import Metrics
@@ -146,7 +147,7 @@ def _measure(answer: Array, batch: Batch, system: System) -> Metrics:
 def _baselines(system: System, splits: Splits) -> dict[str, dict[str, Any]]:
     scores: dict[str, dict[str, Any]] = {system.filter_name: {}, "prior mean": {}}
     prior = np.mean([splits.train.batch(step).targets.mean(axis=(0, 1)) for step in range(NUM_PRIOR)], axis=0)
-    for name in ("validation", "test"):
+    for name in HELD_OUT:
         batch = _whole(getattr(splits, name))
         estimates = np.asarray(_filtered(system, batch).mean)
         for model, made in ((system.filter_name, estimates), ("prior mean", prior)):

@@ -24,6 +24,7 @@ from seqlab.core.masks import zero_padding
 from seqlab.data.batch import Batch
 from seqlab.data.series import Scaling
 from seqlab.data.series_windows import SeriesWindows
+from seqlab.data.splits import HELD_OUT, PARTS
 from seqlab.metrics import Mean
 from seqlab.metrics.accumulate import Metrics, compute
 from seqlab.models.ridge import fit_ridge
@@ -153,7 +154,7 @@ def simple_models(windows: SeriesWindows, season: int) -> dict[str, Rule]:
 
 def baselines(windows: SeriesWindows, yardsticks: Yardsticks, season: int) -> dict[str, dict[str, Any]]:
     """Scores of the simple models on validation and test; see the module."""
-    parts = {name: getattr(windows, name).sample(MOST_WINDOWS) for name in ("train", "validation", "test")}
+    parts = {name: getattr(windows, name).sample(MOST_WINDOWS) for name in PARTS}
     scores: dict[str, dict[str, Any]] = {}
     for name, rule in simple_models(windows, season).items():
         values, targets = _read(parts["train"])
@@ -161,7 +162,7 @@ def baselines(windows: SeriesWindows, yardsticks: Yardsticks, season: int) -> di
         deviation = np.sqrt(np.nanmean(np.square(errors), axis=0)) if len(errors) else np.ones(errors.shape[1:])
         log_deviation = np.log(np.where(deviation > 0, deviation, 1e-3))
         scores[name] = {}
-        for split in ("validation", "test"):
+        for split in HELD_OUT:
             point = rule(_read(parts[split])[0])
             answers = np.stack([point, np.broadcast_to(log_deviation, point.shape)], axis=-1)
             scores[name][split] = split_scores(DISTRIBUTIONS["gaussian"], answers, parts[split], yardsticks)

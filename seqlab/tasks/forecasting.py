@@ -20,6 +20,7 @@ from seqlab.core.keys import for_purpose
 from seqlab.data.batch import Batch
 from seqlab.data.series import Scaling, SeriesSplits
 from seqlab.data.series_windows import WindowBatches, series_windows
+from seqlab.data.splits import HELD_OUT, PARTS
 from seqlab.layers.config import RecurrentConfig
 from seqlab.metrics import Mean
 from seqlab.metrics.accumulate import Metrics
@@ -148,7 +149,7 @@ def make_task(config: ForecastingConfig, series: SeriesSplits) -> Task:
 
     def finish(params: Params, folder: Path, jit: Compile) -> dict[str, dict[str, Any]]:
         scores: dict[str, dict[str, Any]] = {}
-        for name in ("validation", "test"):
+        for name in HELD_OUT:
             answers, batch = predict(params, getattr(windows, name), jit)
             scores[name] = split_scores(distribution, answers, batch, yardsticks)
             if name == "test":
@@ -172,7 +173,7 @@ def make_task(config: ForecastingConfig, series: SeriesSplits) -> Task:
         initial_carry=lambda batch_size: (),
         loss=loss,
         evaluate=evaluate,
-        batch_sizes={name: getattr(windows, name).batch_size for name in ("train", "validation", "test")},
+        batch_sizes={name: getattr(windows, name).batch_size for name in PARTS},
         scores=with_roots,
         baselines=lambda: baselines(windows, yardsticks, config.season),
         artifacts={SCALING_FILE: scaling.save},

@@ -19,6 +19,7 @@ from seqlab.core.errors import SeqlabError, unknown_name
 from seqlab.core.keys import for_purpose
 from seqlab.core.masks import lengths_to_mask, select
 from seqlab.data.batch import Batch, Splits
+from seqlab.data.splits import HELD_OUT
 from seqlab.data.texts import TextSplits
 from seqlab.data.tokenize import TOKENIZERS, Tokenizer
 from seqlab.data.vocabulary import BOUNDARY_ID, Vocabulary
@@ -198,9 +199,7 @@ def ngram_baselines(ids: dict[str, np.ndarray], num_tokens: int, tokens: str) ->
         return {"loss": nats, **language_scores(nats, tokens)}
 
     return {
-        ("unigram" if order == 1 else f"{order}-gram"): {
-            split: scores(order, split) for split in ("validation", "test")
-        }
+        ("unigram" if order == 1 else f"{order}-gram"): {split: scores(order, split) for split in HELD_OUT}
         for order in sorted({1, best})
     }
 

@@ -34,6 +34,7 @@ from seqlab.data.loaders.midi import NUM_KEYS
 from seqlab.data.loaders.piano_rolls import Piece
 from seqlab.data.mode import MODES, estimate_key
 from seqlab.data.rolls import RollSplits
+from seqlab.data.splits import PARTS
 from seqlab.data.transposition import TransposedBatches
 from seqlab.layers.config import RecurrentConfig
 from seqlab.losses import binary_cross_entropy
@@ -48,7 +49,6 @@ from seqlab.tasks.musician import Musician, generate
 
 # What the first step may say: that a piece begins, or in which mode it is.
 STYLES: dict[str, tuple[str, ...]] = {"none": ("any",), "mode": MODES}
-SPLIT_NAMES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def make_task(config: MusicConfig, pieces: RollSplits) -> Task:
 
 
 def _splits(config: MusicConfig, pieces: RollSplits, styles: Sequence[str]) -> Splits:
-    rows = {name: rows_of(getattr(pieces, name), styles) for name in SPLIT_NAMES}
+    rows = {name: rows_of(getattr(pieces, name), styles) for name in PARTS}
     sizes: dict[str, Any] = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
     splits = bucketed_splits(**rows, **sizes, seed=config.seed)
     if not config.transpose_semitones:

@@ -20,6 +20,7 @@ from seqlab.core.array_types import Array, Float, Params
 from seqlab.core.keys import for_purpose
 from seqlab.core.precision import product_dtype
 from seqlab.data.batch import Batch
+from seqlab.data.splits import HELD_OUT
 from seqlab.layers import Dense
 from seqlab.layers.config import RecurrentConfig
 from seqlab.layers.convolution import ConvolutionConfig
@@ -68,7 +69,7 @@ def single_frame_baseline(
     frames = jnp.asarray(np.stack([train.inputs[row][step] for row, step in drawn]))
     classes = jnp.asarray(train.targets[[row for row, _ in drawn]])
     params = _fit(model, frames, classes, seed)
-    found = {name: _votes(model, params, rows[name].inputs) for name in ("validation", "test")}
+    found = {name: _votes(model, params, rows[name].inputs) for name in HELD_OUT}
     targets = {name: batch.targets for name, batch in rows.items()}
     return baseline_scores("single frames", found, targets, labels)
 

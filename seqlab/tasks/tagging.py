@@ -24,6 +24,7 @@ from seqlab.data.batch import Batch, Splits
 from seqlab.data.bio import OUTSIDE, legal_transitions
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.loaders.conll import Sentence
+from seqlab.data.splits import HELD_OUT
 from seqlab.data.tagged import TaggedSplits
 from seqlab.data.vocabulary import UNKNOWN_ID
 from seqlab.layers.config import RecurrentConfig
@@ -192,7 +193,7 @@ def _finish(
         params = jax.tree.map(jnp.asarray, params)  # The best params are kept on the host.
         run = partial(jit(partial(decode, model, lexicon)), params)
         scores = {}
-        for name in ("validation", "test"):
+        for name in HELD_OUT:
             split: Sequence[Sentence] = getattr(sentences, name)
             tags = predict_split(run, getattr(splits, name), lexicon.tags)
             write_predictions(folder / "predictions" / f"{name}.jsonl", split, tags)

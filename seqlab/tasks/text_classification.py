@@ -25,6 +25,7 @@ from seqlab.core.keys import for_purpose
 from seqlab.data.batch import Batch
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.labelled import LabelledSplits
+from seqlab.data.splits import HELD_OUT, PARTS
 from seqlab.data.tokenize import TOKENIZERS
 from seqlab.layers.config import RecurrentConfig
 from seqlab.models.naive_bayes import fit_naive_bayes, label_ratios
@@ -102,7 +103,7 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
     if config.label_ratios and config.embedding_size < len({row.label for row in texts.train}):
         raise SeqlabError(f"label_ratios need a feature for each label; got an embedding of {config.embedding_size}.")
     reader = TextReader.build(texts.train, config.tokens, config.min_count, config.max_length)
-    rows = {name: reader.rows(getattr(texts, name)) for name in ("train", "validation", "test")}
+    rows = {name: reader.rows(getattr(texts, name)) for name in PARTS}
     counts = np.bincount(rows["train"].targets, minlength=len(reader.labels))
     model = make_model(config, reader)
     jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))  # Says what is wrong in the config.
@@ -113,10 +114,7 @@ def make_task(config: ClassificationConfig, texts: LabelledSplits) -> Task:
         params = init_params(model, key)
         return _with_ratios(params, rows["train"], len(reader.labels)) if config.label_ratios else params
 
-    held_out = {
-        name: [{"text": row.text, "label": row.label} for row in getattr(texts, name)]
-        for name in ("validation", "test")
-    }
+    held_out = {name: [{"text": row.text, "label": row.label} for row in getattr(texts, name)] for name in HELD_OUT}
     classifier = Classifier(
         name="classification",
         model=model,

@@ -11,13 +11,13 @@ import numpy as np
 from seqlab.core.strict_json import to_json
 from seqlab.data.loaders.recordings import SpokenWord
 from seqlab.data.loaders.transcripts import Utterance
+from seqlab.data.splits import HELD_OUT
 from seqlab.data.transcribed import TranscribedSplits
 from seqlab.metrics.transcription import transcription_scores, word_error_rates
 from seqlab.tasks.spoken_words import spectrogram
 from seqlab.tasks.transcriber import Search, Transcriber, Transcript
 from seqlab.tasks.transcription_data import SpeechReader
 
-HELD_OUT = ("validation", "test")
 NUM_SHOWN, NUM_WORST, NUM_ALIGNED = 5, 5, 2
 
 

@@ -27,6 +27,7 @@ from seqlab.core.masks import lengths_to_mask
 from seqlab.data.batch import Batch
 from seqlab.data.buckets import bucketed_splits
 from seqlab.data.parallel import ParallelSplits
+from seqlab.data.splits import PARTS
 from seqlab.layers.config import RecurrentConfig
 from seqlab.losses import softmax_cross_entropy
 from seqlab.metrics import Mean, accuracy
@@ -39,7 +40,6 @@ from seqlab.tasks.translation_data import KINDS, Languages
 from seqlab.tasks.translation_scores import NUM_SHOWN, dictionary_scores, shown, split_scores
 from seqlab.tasks.translator import Translator
 
-SPLIT_NAMES = ("train", "validation", "test")
 # A pair is padded on its shorter side too, so the buckets themselves may add but little.
 ENOUGH_PADDING = 0.05
 
@@ -109,7 +109,7 @@ def make_task(config: TranslationConfig, pairs: ParallelSplits) -> Task:
     languages = Languages.build(pairs.train, config.tokens, config.min_count, config.vocabulary_size)
     model = make_model(config, languages)
     jax.eval_shape(lambda key: init_params(model, key), jax.random.key(0))  # Says what is wrong in the config.
-    rows = {name: languages.rows(getattr(pairs, name)) for name in SPLIT_NAMES}
+    rows = {name: languages.rows(getattr(pairs, name)) for name in PARTS}
     sizes: dict[str, Any] = {"batch_size": config.batch_size, "eval_batch_size": config.eval_batch_size}
     splits = bucketed_splits(**rows, **sizes, seed=config.seed, enough=ENOUGH_PADDING)
 

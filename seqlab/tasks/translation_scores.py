@@ -6,11 +6,11 @@ from typing import Any
 
 from seqlab.core.strict_json import to_json
 from seqlab.data.parallel import Pair, ParallelSplits
+from seqlab.data.splits import HELD_OUT
 from seqlab.metrics.translation import bleu_by_length, translation_scores
 from seqlab.models.word_dictionary import fit_dictionary, translate_word_by_word
 from seqlab.tasks.translator import Translation, Translator
 
-HELD_OUT = ("validation", "test")
 NUM_SHOWN = 5
 NUM_ALIGNED = 4
 ALIGNED_WORDS = range(5, 16)
