@@ -8,11 +8,13 @@
     --vary=num_layers=int:1:3                       integers
     --vary=dropout_rate=lin:0:0.5@num_layers=2,3    a condition: varied where num_layers is 2 or 3
 
-All other flags are those of the experiment. The same command goes on with a sweep that was interrupted, and several
-machines that share the folder may run it at once. DIR/trials/0007 is an ordinary run folder.
+All other flags are those of the experiment. Trials that differ in their seed and in numbers alone (rates, schedule,
+clipping, penalties, dropout, smoothing) are trained as one program, unless there is --population=off. The same command
+goes on with a sweep that was interrupted, and several machines that share the folder may run it at once.
+DIR/trials/0007 is an ordinary run folder.
 
 Exit status: 0 done; 2 wrong flags, or every trial failed; 3 every trial diverged; 130 and 143 interrupted, after
-checkpoints.
+checkpoints; trials that were trained together begin again.
 """
 
 import os
@@ -46,6 +48,7 @@ flags.DEFINE_multi_string("vary", [], "NAME=VALUES: a flag of the experiment, an
 define_enum("search", "grid", SEARCHES, "How settings are chosen.")
 define_integer("trials", 0, "Settings that random, tpe and halving try; 0 for 20, and for all of a grid.", low=0)
 define_integer("seeds", 1, "Seeds that each setting is trained with, from --seed on.", low=1)
+define_enum("population", "auto", ["auto", "off"], "Whether trials that differ in numbers alone are trained together.")
 define_integer("workers", 1, "Processes that train at once; 0 for this one.", low=0)
 flags.DEFINE_string("storage", "", "SQL database for the study of tpe and halving; empty for a file in the folder.")
 
@@ -61,12 +64,17 @@ def main() -> int:
         raise SeqlabError(
             f"--run_dir={values.run_dir}: a sweep makes the folders of its runs in --sweep_dir. Leave it out."
         )
+    for name in ("dry_run", "profile"):
+        if values[name].value:
+            raise SeqlabError(f"--{name} is for a run of its own, with experiments.run. Leave it out.")
     sweep = SweepFolder(Path(values.sweep_dir).expanduser(), declaration(values))
     total = sweep.declaration.num_trials
     size = f"{sweep.declaration.num_settings} settings, {sweep.declaration.num_seeds} seeds"
     print(f"{size}: {total} trials, into {sweep.path}", flush=True)
     stop = sweep_worker.TrialStop()
-    _work(sweep, values.workers, stop)
+    # A group of trials is shared out among the workers.
+    num_shares = 0 if values.population == "off" else max(values.workers, 1)
+    _work(sweep, values.workers, num_shares, stop)
     results = _results(sweep)
     _conclude(sweep, results)
     if stop.number:
@@ -158,7 +166,7 @@ def _check_names(name: str, texts: Sequence[str]) -> None:
 # Who trains it ---------------------------------------------------------------------------------------------------
 
 
-def _work(sweep: SweepFolder, num_workers: int, stop: sweep_worker.TrialStop) -> None:
+def _work(sweep: SweepFolder, num_workers: int, num_shares: int, stop: sweep_worker.TrialStop) -> None:
     """Has the trials trained, by this process or by workers, and shows how far they are."""
     started, before = time.monotonic(), len(_results(sweep))
     if sweep.is_complete():
@@ -171,14 +179,16 @@ def _work(sweep: SweepFolder, num_workers: int, stop: sweep_worker.TrialStop) ->
 
         if num_workers == 0:
             keep_freed_memory()
-            sweep_worker.work(sweep, stop, show)
+            sweep_worker.work(sweep, stop, show, num_shares=num_shares)
         else:
-            _supervise(sweep, num_workers, stop, show)
+            _supervise(sweep, num_workers, num_shares, stop, show)
 
 
-def _supervise(sweep: SweepFolder, num_workers: int, stop: sweep_worker.TrialStop, show: Callable[[], None]) -> None:
+def _supervise(
+    sweep: SweepFolder, num_workers: int, num_shares: int, stop: sweep_worker.TrialStop, show: Callable[[], None]
+) -> None:
     """Starts workers, and others for those that are killed, until all have ended."""
-    workers = [_start(sweep) for _ in range(num_workers)]
+    workers = [_start(sweep, num_shares) for _ in range(num_workers)]
     deaths, ended = 0, 0
     try:
         while workers:
@@ -193,7 +203,7 @@ def _supervise(sweep: SweepFolder, num_workers: int, stop: sweep_worker.TrialSto
                 now = len(_results(sweep))
                 deaths, ended = (deaths if now == ended else 0) + len(killed), now
                 if deaths <= MOST_DEATHS:
-                    workers += [_start(sweep) for _ in killed]
+                    workers += [_start(sweep, num_shares) for _ in killed]
     finally:
         for worker in workers:
             worker.terminate()
@@ -207,13 +217,13 @@ def _supervise(sweep: SweepFolder, num_workers: int, stop: sweep_worker.TrialSto
         raise SeqlabError(f"the workers ended before the sweep did: {last}\nAll that they said is in {log}.")
 
 
-def _start(sweep: SweepFolder) -> subprocess.Popen:
+def _start(sweep: SweepFolder, num_shares: int) -> subprocess.Popen:
     """A worker; in a session of its own, as an interrupt from the keyboard comes to it through this process."""
     root = str(Path(__file__).parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     with (sweep.logs / "workers.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", sweep_worker.__name__, str(sweep.path), str(os.getpid())],
+            [sys.executable, "-m", sweep_worker.__name__, str(sweep.path), str(os.getpid()), str(num_shares)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

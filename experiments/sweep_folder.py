@@ -13,9 +13,10 @@ down, with all its flags, before anyone trains it.
 
 import hashlib
 import json
+import math
 import statistics
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from absl import flags
 
 from experiments import run_folder
 from experiments.flags_text import flags_text
+from experiments.sweep_groups import MOST_ATTEMPTS_TOGETHER, MOST_MEMBERS, group_of
 from seqlab.core.errors import RunFolderError
 from seqlab.sweeps.claims import Claims
 from seqlab.sweeps.grid import grid
@@ -243,9 +245,52 @@ class SweepFolder:
                 elif claims.take(number):
                     return number
             number = self.write_next()
-            if number is not None:
-                claims.take(number)
-            return number
+            return number if number is not None and claims.take(number) else None
+
+    def take_group(self, claims: Claims, num_shares: int) -> list[int]:
+        """Claims trials that can be trained as one program: as ``take`` claims one, with others of its group.
+
+        Args:
+            claims: of the worker.
+            num_shares: in how many parts a group is shared out, as among workers; 0 to claim one trial alone.
+        """
+        first = self.take(claims)
+        if first is None:
+            return []
+        if num_shares == 0 or self.declaration.search == "halving" or not self._may_join(first, claims.takes(first)):
+            return [first]
+        group = self._group(first)
+        known = self.written() if self.study else range(self.declaration.num_trials)
+        alike = [number for number in known if self._group(number) == group]
+        size = min(math.ceil(len(alike) / num_shares), MOST_MEMBERS)
+        taken = [first]
+        with claims.deciding():
+            written, unfinished = set(self.written()), set(self.unfinished())
+            for number in alike:
+                if number == first or (number in written and number not in unfinished):
+                    continue
+                if len(taken) == size:
+                    break
+                if self._may_join(number, claims.takes(number) + 1) and claims.take(number):
+                    if number not in written:
+                        self._write(number, self._setting(number // self.declaration.num_seeds))
+                    taken.append(number)
+        return sorted(taken)
+
+    def _group(self, number: int) -> Hashable:
+        """What the trials have in common that can be trained as one program with this one."""
+        if self.study is not None:
+            return group_of(self.settings(number))
+        lines = (line.removeprefix("--").partition("=") for line in self.declaration.flags)
+        names = {dimension.name for dimension in self.space}
+        unvaried = {name: value for name, _, value in lines if name in names}
+        return group_of(unvaried | self._setting(number // self.declaration.num_seeds))
+
+    def _may_join(self, number: int, takes: int) -> bool:
+        """Whether a trial begins at its first step, and few processes have taken it, this one included."""
+        folder = self.folder(number)
+        begun = (folder / "summary.json").exists() or any((folder / "checkpoints").glob("step_*"))
+        return takes <= MOST_ATTEMPTS_TOGETHER and not begun
 
     def unfinished(self) -> list[int]:
         """The trials that are written down and have not ended."""

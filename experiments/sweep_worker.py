@@ -1,9 +1,11 @@
 """A process that trains the trials of a sweep, one after the other; ``experiments.sweep`` starts it.
 
-    python -m experiments.sweep_worker SWEEP_DIR PARENT
+    python -m experiments.sweep_worker SWEEP_DIR PARENT SHARES
 
 It pays for starting up once, and compiled programs are kept in the sweep's folder: trials of equal shapes find them
-there. It ends when there is nothing left to do, by a signal after a checkpoint, or when the process PARENT is gone.
+there. Trials that differ in seed and numbers alone are trained as one program; SHARES is in how many parts such a
+group is shared out, 0 to train each trial alone. It ends when there is nothing left to do, by a signal after a
+checkpoint, or when the process PARENT is gone.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from experiments import command_line, run, run_folder
+from experiments import command_line, run, run_folder, sweep_population
 from experiments.allocator import keep_freed_memory
 from experiments.sweep_folder import Result, SweepFolder
 from seqlab.core.errors import RunFolderError, SeqlabError
@@ -70,19 +72,21 @@ class _Rung:
         self._stop.pruned |= report(self._sweep.study, self._trial, evaluation, scores[self._selection])
 
 
-def work(sweep: SweepFolder, stop: TrialStop, show: Callable[[], None] = lambda: None) -> None:
+def work(sweep: SweepFolder, stop: TrialStop, show: Callable[[], None] = lambda: None, *, num_shares: int = 0) -> None:
     """Trains trials until all have ended or ``stop`` says so; claims them, and goes on with those of the dead.
 
-    ``show`` is called before each trial and at the end.
+    ``show`` is called before each trial or group, and at the end; ``num_shares`` is that of ``SweepFolder.take_group``.
     """
     _keep_programs(sweep.path / "compiled")
     claims = Claims(sweep.path / "claims")
     try:
         while not stop():
-            trial = sweep.take(claims)
+            trials = sweep.take_group(claims, num_shares)
             show()
-            if trial is not None:
-                _run(sweep, trial, claims, stop)
+            if len(trials) > 1:
+                _run_group(sweep, trials, claims, stop)
+            elif trials:
+                _run(sweep, trials[0], claims, stop)
             elif sweep.unfinished():
                 # Others are at work on what is left; one of them may die.
                 time.sleep(IDLE_SECONDS)
@@ -108,6 +112,28 @@ def _run(sweep: SweepFolder, trial: int, claims: Claims, stop: TrialStop) -> Non
             sweep.write_result(result)
     finally:
         claims.release(trial)
+        stop.begin()
+
+
+def _run_group(sweep: SweepFolder, trials: Sequence[int], claims: Claims, stop: TrialStop) -> None:
+    """Trains trials as one program, and then alone those with which that failed."""
+    left = list(trials)
+
+    def ended(trial: int) -> None:
+        result = None if stop.lost.is_set() else _result(sweep, trial, "", False, 0.0)
+        if result is not None:
+            sweep.write_result(result)
+            left.remove(trial)
+
+    try:
+        with claims.beating(BEAT_SECONDS, stop.lost):
+            sweep_population.train({trial: sweep.folder(trial) for trial in trials}, sweep.logs, stop, ended)
+        for trial in list(left):
+            if not stop():
+                _run(sweep, trial, claims, stop)
+    finally:
+        for trial in trials:
+            claims.release(trial)
         stop.begin()
 
 
@@ -164,14 +190,15 @@ def _keep_programs(folder: Path) -> None:
 
 def main(*arguments: str) -> int:
     """Works for the sweep in a folder until it is done."""
-    if len(arguments) != 2:
-        raise SeqlabError(f"expected SWEEP_DIR PARENT, found {list(arguments)}; experiments.sweep starts its workers.")
+    if len(arguments) != 3:
+        found = f"found {list(arguments)}; experiments.sweep starts its workers."
+        raise SeqlabError(f"expected SWEEP_DIR PARENT SHARES, {found}")
     keep_freed_memory()
     stop = TrialStop()
     stop.parent = int(arguments[1])
-    work(SweepFolder(Path(arguments[0])), stop)
+    work(SweepFolder(Path(arguments[0])), stop, num_shares=int(arguments[2]))
     return run.SIGNAL_STATUS + stop.number if stop.number else 0
 
 
 if __name__ == "__main__":
-    command_line.run(main, positional="the folder of a sweep and the process that started this one")
+    command_line.run(main, positional="the folder of a sweep, the process that started this one, and a number")

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from seqlab.core.errors import SeqlabError
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -40,13 +42,13 @@ class Claims:
         self._mine: set[int] = set()
         folder.mkdir(parents=True, exist_ok=True)
         self._alive = self._path_of_worker(self.worker).open("a")
-        fcntl.flock(self._alive, fcntl.LOCK_EX)
+        _lock(self._alive)
 
     @contextlib.contextmanager
     def deciding(self) -> Iterator[None]:
         """Within this block no other process takes or releases a claim."""
         with (self.folder / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             yield
 
     def attempts(self, trial: int) -> int | None:
@@ -55,6 +57,11 @@ class Claims:
         if claim is None:
             return 0
         return None if self._lives(trial, claim) else claim["attempts"]
+
+    def takes(self, trial: int) -> int:
+        """How many workers have taken a trial that was never released, whether the last of them lives or not."""
+        claim = self._read(trial)
+        return 0 if claim is None else claim["attempts"]
 
     def take(self, trial: int) -> bool:
         """Claims a trial, unless another living worker has it; call it within ``deciding``."""
@@ -152,3 +159,13 @@ def _is_locked(file: TextIO) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def _lock(file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        raise SeqlabError(
+            f"{file.name}: the file system gives no locks ({error.strerror}), by which workers claim trials. Name a "
+            "--sweep_dir on another one."
+        ) from error

@@ -5,7 +5,8 @@ A program for M members of a population needs about
     bytes(M) = shared + M * each
 
 of arguments (states, batches), results and what lies between. The compiler says what a program needs before it runs, so
-two small programs, of one and of two members, give both numbers.
+two small programs, of one and of two members, give both numbers. Where the shapes alone say that there is room many
+times over, as for most models of a sweep, nothing is compiled.
 """
 
 import os
@@ -13,14 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from seqlab.core.errors import SeqlabError
 from seqlab.sweeps.members import Member
-from seqlab.sweeps.population import Population
+from seqlab.sweeps.population import Population, kept_bytes
 from seqlab.train import TrainConfig
 
 # The share of the memory that is free which a population may take.
 SHARE = 0.5
+# Where so many times the estimate fits, the compiler is not asked.
+CAUTION = 8
 
 
 def population_size(members: Sequence[Member], config: TrainConfig, available_bytes: int | None = None) -> int:
@@ -35,6 +39,8 @@ def population_size(members: Sequence[Member], config: TrainConfig, available_by
         SeqlabError: one member alone does not fit.
     """
     available = int(free_bytes() * SHARE) if available_bytes is None else available_bytes
+    if len(members) * estimated_bytes(members[0], config) * CAUTION <= available:
+        return len(members)
     one = program_bytes(members[:1], config)
     if one > available:
         raise SeqlabError(
@@ -45,6 +51,14 @@ def population_size(members: Sequence[Member], config: TrainConfig, available_by
         return 1
     each = max(program_bytes(members[:2], config) - one, 1)
     return min(len(members), 1 + (available - one) // each)
+
+
+def estimated_bytes(member: Member, config: TrainConfig) -> int:
+    """The bytes of a member's states, of a chunk of its batches, and of what a step keeps for its gradient."""
+    params = jax.eval_shape(member.task.init, jax.random.key(0))
+    batch = sum(leaf.nbytes for leaf in map(np.asarray, jax.tree.leaves(member.task.splits.train.batch(0))))
+    states = 4 * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    return states + batch * config.chunk_steps + kept_bytes(member)
 
 
 def program_bytes(members: Sequence[Member], config: TrainConfig) -> int:

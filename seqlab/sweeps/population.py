@@ -19,6 +19,7 @@ other are of Jaderberg et al., Population based training of neural networks, 201
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +28,6 @@ import numpy as np
 
 from seqlab.core.array_types import Array, Params
 from seqlab.core.errors import SeqlabError
-from seqlab.core.keys import for_purpose
 from seqlab.data.batch import Batch, RaggedBatches
 from seqlab.engines.select import platform
 from seqlab.metrics.accumulate import compute, sum_steps
@@ -45,6 +45,8 @@ from seqlab.train import (
     make_train_step,
     stack_batches,
 )
+from seqlab.train.guards import Fault, Watch
+from seqlab.train.loop import chunk_size, summarise  # So that a member's lines are those of its single run.
 
 
 class Decision(NamedTuple):
@@ -100,6 +102,14 @@ def why_alone(members: Sequence[Member]) -> str:
     trains = {id(member.task.splits.train): member.task.splits.train for member in members}
     if len(trains) > 1 and any(isinstance(train, RaggedBatches) for train in trains.values()):
         return "their batches have several shapes, in another order for each member"
+    first, *others = {id(member.task): member.task.splits.validation.batch(0) for member in members}.values()
+    for other in others:
+        same = jax.tree.map(np.array_equal, first, other)
+        if not all(jax.tree.leaves(same)):
+            return (
+                "they must have one validation split, and there is another first batch. Is --splits or the data set "
+                "among what is varied?"
+            )
     return ""
 
 
@@ -111,6 +121,7 @@ def fit_population(
     should_stop: Callable[[], bool] = lambda: False,
     decide: Decide = lambda step, scores: Decision(),
     traced: Collection[str] = (),
+    warn: Callable[[int, str], None] = lambda member, text: print(f"member {member}: {text}"),
 ) -> list[Fitted]:
     """Trains all members, each as ``fit`` would train it alone.
 
@@ -121,6 +132,7 @@ def fit_population(
         should_stop: asked before each chunk; a true answer returns ``interrupted`` for all that still train.
         decide: asked after each evaluation, unless it was the last.
         traced: names of numbers that ``decide`` may change, such as ``optimizer.learning_rate``.
+        warn: is told of a member's steps that were left out and of its losses that jump, as ``fit``'s is.
 
     Returns:
         For each member what ``fit`` returns, ``state`` and ``best_params`` on the host.
@@ -128,9 +140,9 @@ def fit_population(
     Raises:
         SeqlabError: for members that cannot be one population.
     """
-    if why := why_alone(members):
+    if members and (why := why_alone(members)):
         raise SeqlabError(f"these members cannot be trained together: {why}. Train each by fit.")
-    population = Population(members, config, traced)
+    population = Population(members, config, traced, warn)
     step = 0
     while population.live:
         if should_stop():
@@ -138,7 +150,7 @@ def fit_population(
             break
         until = min((step // config.evaluate_every + 1) * config.evaluate_every, config.num_steps)
         while step < until and population.live:
-            size = min(config.chunk_steps, until - step)
+            size = chunk_size(config, until - step)
             population.train(step, size, observers)
             step += size
         scores = population.evaluate(step, observers)
@@ -152,11 +164,16 @@ def fit_population(
 class Population:
     """The members that still train, in places of stacked arrays, and what became of the others."""
 
-    def __init__(self, members: Sequence[Member], config: TrainConfig, traced: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        config: TrainConfig,
+        traced: Collection[str] = (),
+        warn: Callable[[int, str], None] = lambda member, text: None,
+    ) -> None:
         self.members, self.config = list(members), config
         self.names = varied(members, traced)
         self.shares_batches = len({id(member.task.splits.train) for member in members}) == 1
-        self._check_validation()
         self.places = np.arange(len(members))  # The member in each place.
         self.live = list(range(len(members)))
         self.bests = [Best() for _ in members]
@@ -168,6 +185,7 @@ class Population:
         numbers = stack_numbers(self.members, self.names)
         seeds = np.array([member.seed for member in members], np.uint32)
         self.states = jax.jit(jax.vmap(self._first_state))(seeds, numbers)
+        self.watches = [self._watch(index, partial(warn, index)) for index in range(len(members))]
         self.best_params: list[Params] = [_place(self.states.params, index) for index in range(len(members))]
         self.run_chunk = jax.jit(self._chunks, donate_argnums=0)
         self.eval_step = jax.jit(jax.vmap(self.task.evaluate, in_axes=(0, 0, None)))
@@ -175,11 +193,8 @@ class Population:
     # The programs ------------------------------------------------------------------------------------------------
 
     def _first_state(self, seed: Array, numbers: Mapping[str, Array]) -> TrainState:
-        """``initial_state`` of a seed that is traced."""
-        member, key = with_numbers(self.members[0], numbers), jax.random.key(seed)
-        task = scaled_init(self.task, member.initial_scale)
-        seeded = task._replace(init=lambda _: task.init(for_purpose(key, "params")))
-        return initial_state(seeded, self._optimizer(member), 0)._replace(key=for_purpose(key, "train"))
+        member = with_numbers(self.members[0], numbers)
+        return initial_state(scaled_init(self.task, member.initial_scale), self._optimizer(member), seed)
 
     def _chunks(
         self, states: TrainState, batches: Batch, numbers: Mapping[str, Array], stands: Array
@@ -225,9 +240,8 @@ class Population:
         """Takes ``size`` steps from ``step`` on, and ends members whose steps were not finite."""
         started = time.perf_counter()
         numbers = stack_numbers([self.members[index] for index in self.places], self.names)
-        standing = self.standing()
-        stands = np.array([place not in standing for place in range(len(self.places))])
-        before = np.array(self.states.num_skipped)
+        places = self.training_places()
+        stands = np.array([place not in places for place in range(len(self.places))])
         infos = []
         for batches in self._stacks_at(step, size):
             self.states, info = self.run_chunk(self.states, batches, numbers, stands)
@@ -237,13 +251,12 @@ class Population:
             self._ahead = (step + size, size, self.places), self._stacks(step + size, size)
         info = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *jax.device_get(infos))
         seconds = time.perf_counter() - started
-        skipped = np.array(self.states.num_skipped)
-        for place, index in standing.items():
+        for place, index in places.items():
             own: StepInfo = jax.tree.map(lambda leaf: leaf[place], info)  # noqa: B023
-            if skipped[place] > self.config.max_skipped_steps:
-                # Those after the fatal one were not counted, as nothing was applied any more.
-                fatal = np.flatnonzero(~own.finite)[skipped[place] - before[place] - 1]
-                self.end([index], "diverged", step + int(fatal))
+            # The state is looked at only where a step went wrong.
+            state = self.states if own.finite.all() else _place(self.states, place)
+            if (fault := self.watches[index].check(state, step, own)) is not None:
+                self.end([index], "diverged", fault.step, fault)
             elif observers and own.finite.any():
                 self._tell_of_chunk(index, own, step + size, seconds, observers[index])
 
@@ -260,7 +273,7 @@ class Population:
             each.append(metrics)
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(each))
         selected = {}
-        for place, index in self.standing().items():
+        for place, index in self.training_places().items():
             total = sum_steps(jax.tree.map(lambda leaf: leaf[:, place], stacked))  # noqa: B023
             scores = self.task.scores(compute(total))
             score = scores[self.task.selection]
@@ -280,7 +293,7 @@ class Population:
 
     def change(self, decision: Decision) -> None:
         """Carries out what was decided, and moves those that go on together where half of the places stand still."""
-        place_of = {index: place for place, index in self.standing().items()}
+        place_of = {index: place for place, index in self.training_places().items()}
         if decision.copies:
             source = np.arange(len(self.places))
             for index, other in decision.copies.items():
@@ -297,22 +310,22 @@ class Population:
             self.states = jax.tree.map(lambda leaf: leaf[np.array(kept)], self.states)
             self.places = self.places[kept]
 
-    def end(self, indices: Collection[int], status: str, diverged_step: int = -1) -> None:
+    def end(self, indices: Collection[int], status: str, diverged_step: int = -1, fault: Fault | None = None) -> None:
         """Writes down what became of these members; they train no more."""
-        place_of = {index: place for place, index in self.standing().items()}
+        place_of = {index: place for place, index in self.training_places().items()}
         for index in list(indices):
             state = _place(self.states, place_of[index])
             if status == "diverged" and int(state.step) > diverged_step:
                 state = state._replace(step=state.step - 1)
             best, params = self.bests[index], self.best_params[index]
-            self.fitted[index] = Fitted(status, state, best, params, diverged_step, self.num_traces)
+            self.fitted[index] = Fitted(status, state, best, params, diverged_step, self.num_traces, fault)
             self.live.remove(index)
 
     def results(self) -> list[Fitted]:
         """What became of each member."""
         return [self.fitted[index] for index in range(len(self.members))]
 
-    def standing(self) -> dict[int, int]:
+    def training_places(self) -> dict[int, int]:
         """Place -> member, of those that still train: each member's first place is its own."""
         first = {int(index): place for place, index in reversed(list(enumerate(self.places)))}
         return {first[index]: index for index in self.live}
@@ -341,24 +354,17 @@ class Population:
         return jax.tree.map(lambda *leaves: np.stack(leaves), *chosen)
 
     def _tell_of_chunk(self, index: int, info: StepInfo, step: int, seconds: float, to: Sequence[Observer]) -> None:
-        total = sum_steps(jax.tree.map(lambda leaf: leaf[info.finite], info.metrics))
-        scores = self.task.scores(compute(total)) | {"gradient_norm": float(info.gradient_norm[info.finite][-1])}
+        scores, weight = summarise(self.task, info)
         optimizer = self.members[index].optimizer
         schedule = make_schedule(optimizer.schedule, optimizer.learning_rate, **self._durations())
         scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
         for observer in to:
-            observer.record(step, "train", scores, float(total["loss"].weight) / seconds)
+            observer.record(step, "train", scores, weight / seconds)
 
-    def _check_validation(self) -> None:
-        """All members are scored on the same rows."""
-        first, *others = {id(member.task): member.task.splits.validation.batch(0) for member in self.members}.values()
-        for other in others:
-            same = jax.tree.map(np.array_equal, first, other)
-            if not all(jax.tree.leaves(same)):
-                raise SeqlabError(
-                    "members of a population must have one validation split; got another first batch. Is --splits or "
-                    "the data set among what is varied?"
-                )
+    def _watch(self, index: int, warn: Callable[[str], None]) -> Watch:
+        member, config = self.members[index], self.config
+        limits = {"max_skipped_steps": config.max_skipped_steps, "debug_nans": config.debug_nans}
+        return Watch(member.task, member.hyper, **limits, num_skipped=0, warn=warn)
 
 
 def _map(run: Callable[[Any], Any], of_all: Any, size: int) -> Any:

@@ -153,7 +153,7 @@ def fit(
             return ended("interrupted")
 
         started = time.perf_counter()
-        size = _chunk_size(config, min(config.num_steps, _next_due(config, step)) - step)
+        size = chunk_size(config, min(config.num_steps, _next_due(config, step)) - step)
         infos: list[StepInfo] = []
         for batches in stacks(task, step, size):
             state, info = run_chunk(state, batches)
@@ -165,7 +165,7 @@ def fit(
             return ended("diverged", fault)
         step += size
         if info.finite.any():
-            scores, weight = _summarise(task, info)
+            scores, weight = summarise(task, info)
             if schedule is not None:
                 scores["learning_rate"] = float(np.asarray(schedule(step - 1)))
             tell("train", scores, weight / (time.perf_counter() - started))
@@ -191,7 +191,7 @@ def _count_calls(step: TrainStep) -> tuple[TrainStep, Callable[[], int]]:
     return run_chunk, lambda: len(calls)
 
 
-def _chunk_size(config: TrainConfig, steps_left: int) -> int:
+def chunk_size(config: TrainConfig, steps_left: int) -> int:
     """The number of steps to run next, of which there are two: every size is compiled on its own.
 
     What is left over before the last evaluation may differ from what is before the others: pieces of their greatest
@@ -224,7 +224,7 @@ def stack_batches(task: Task, step: int, size: int) -> Batch:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
 
 
-def _summarise(task: Task, info: StepInfo) -> tuple[dict[str, float], float]:
+def summarise(task: Task, info: StepInfo) -> tuple[dict[str, float], float]:
     """Scores of the steps of a chunk that were applied, and the sum of their loss's weights."""
     total = sum_steps(jax.tree.map(lambda leaf: leaf[info.finite], info.metrics))
     skipped = {} if info.finite.all() else {"skipped_steps": float((~info.finite).sum())}

@@ -31,8 +31,8 @@ class TrainState(NamedTuple):
     num_skipped: Int[Array, ""]
 
 
-def initial_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
-    """The state before the first step: a pure function of the seed."""
+def initial_state(task: Task, optimizer: optax.GradientTransformation, seed: int | Array) -> TrainState:
+    """The state before the first step: a pure function of the seed, which may be traced."""
     key = jax.random.key(seed)
     params = task.init(keys.for_purpose(key, "params"))
     return TrainState(

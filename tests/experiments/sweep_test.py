@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import os
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiments import sweep, sweep_table, sweep_worker
-from experiments.sweep_folder import MOST_ATTEMPTS, SweepFolder
+from experiments import from_flags, run_folder, sweep, sweep_table, sweep_worker
+from experiments.sweep_folder import MOST_ATTEMPTS, Declaration, Result, SweepFolder
+from experiments.sweep_groups import LEFT_OUT_AT_ZERO, NUMBERS, group_of
 from seqlab.sweeps.claims import Claims
+from seqlab.sweeps.members import Member, program_of
 from tests.experiments import sweep_stand_in
 from tests.experiments.launching import launch, refused
+from tests.train.toys import echo_task
 
 REPOSITORY = Path(__file__).parents[2]
 RATES = "--vary=learning_rate=0.001,0.01,0.1"
@@ -35,6 +39,12 @@ def contents(folder, pattern):
     return [json.loads(path.read_text()) for path in sorted(folder.glob(pattern))]
 
 
+def names(folder):
+    """Files and folders of a run, by their paths in it, but for those of checkpoints and events."""
+    paths = [path.relative_to(folder) for path in folder.rglob("*")]
+    return {str(path) for path in paths if not {"checkpoints", "tensorboard"} & set(path.parts[:-1])}
+
+
 def starts(folder):
     """How often a trial of the stand-in was begun, by its name."""
     return {path.parent.name: len(path.read_text().split()) for path in folder.glob("trials/*/starts.txt")}
@@ -47,7 +57,8 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(sweep_stand_in, "SECONDS", 0.0)
 
     def launch_sweep(*arguments, workers=0):
-        return launch("sweep", f"--sweep_dir={tmp_path / 'sweep'}", f"--workers={workers}", *arguments)
+        alone = ["--population=off", f"--workers={workers}"]
+        return launch("sweep", f"--sweep_dir={tmp_path / 'sweep'}", *alone, *arguments)
 
     return launch_sweep
 
@@ -58,7 +69,7 @@ def quick(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, compilation_cache_folder):
     folder = tmp_path_factory.mktemp("swept") / "sweep"
-    arguments = [f"--sweep_dir={folder}", "--workers=0", *TINY, "--vary=learning_rate=0.01,0.1"]
+    arguments = [f"--sweep_dir={folder}", "--workers=0", "--population=off", *TINY, "--vary=learning_rate=0.01,0.1"]
     launched = launch("sweep", *arguments)
     assert launched.status == 0, launched.err
     return folder, arguments, launched
@@ -98,6 +109,28 @@ def test_the_same_command_on_a_complete_sweep_does_nothing_and_tells_again(swept
     assert "is complete, nothing was done" in again.out
     assert again.out.splitlines()[-1] == first.out.splitlines()[-1]
     assert {path: path.stat().st_mtime_ns for path in folder.glob("trials/**/*")} == before
+
+
+def test_trials_that_are_trained_together_are_what_they_are_alone(swept, tmp_path):
+    folder, arguments, _ = swept
+    together = tmp_path / "together"
+    launched = launch("sweep", *arguments, f"--sweep_dir={together}", "--population=auto")
+    assert launched.status == 0, launched.err
+    for trial in ("0000", "0001"):
+        found, alone = together / "trials" / trial, folder / "trials" / trial
+        assert (found / "flags.txt").read_bytes() == (alone / "flags.txt").read_bytes()
+        assert names(found) == names(alone)
+        summary = json.loads((found / "summary.json").read_text())
+        assert summary.pop("population") == 2
+        for varies in ("wall_seconds", "steps_per_second"):
+            summary.pop(varies, None)
+        expected = json.loads((alone / "summary.json").read_text())
+        lines = [(path / "metrics.jsonl").read_text().splitlines() for path in (found, alone)]
+        for one, other in zip(*lines, strict=True):
+            assert json.loads(one) == pytest.approx(json.loads(other), abs=1e-5)
+        for split in ("validation", "test"):
+            assert summary[split]["loss"] == pytest.approx(expected[split]["loss"], abs=1e-5)
+        assert "one of 2 trials that are trained as one program" in (together / "logs" / f"{trial}.txt").read_text()
 
 
 # Searches, with a stand-in for training --------------------------------------------------------------------------
@@ -211,6 +244,110 @@ def test_a_terminal_shows_what_runs_the_best_so_far_and_the_time_left(quick, tmp
     assert "learning_rate=0.1 seed=0" in shown.getvalue()
 
 
+# Trials that are trained together --------------------------------------------------------------------------------
+
+GRID = Declaration(
+    flags=("--seed=0", "--clip_norm=1.0", "--cell=lstm"),
+    vary=("cell=gru,lstm", "learning_rate=0.001,0.01,0.1", "clip_norm=0.0,2.0@learning_rate=0.1"),
+    search="grid",
+    num_settings=8,
+    num_seeds=2,
+    seed=0,
+)
+
+
+@pytest.fixture
+def claims(tmp_path):
+    """Makes the claims of one more worker."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(contextlib.closing(Claims(tmp_path / "sweep" / "claims")))
+
+
+def test_a_group_differs_in_seed_and_numbers_alone_and_is_written_down(claims, tmp_path):
+    sweep_folder, mine = SweepFolder(tmp_path / "sweep", GRID), claims()
+    groups = []
+    while group := sweep_folder.take_group(mine, 1):
+        groups.append([sweep_folder.settings(trial) for trial in group])
+        for trial in group:
+            sweep_folder.write_result(Result(trial, "complete"))
+    found = [sorted({(one["cell"], one["learning_rate"], one["clip_norm"]) for one in group}) for group in groups]
+    assert [len(group) for group in groups] == [6, 2, 6, 2]
+    for cell, with_clipping, without in (("gru", *found[:2]), ("lstm", *found[2:])):
+        assert with_clipping == [(cell, "0.001", "1.0"), (cell, "0.01", "1.0"), (cell, "0.1", "2.0")]
+        assert without == [(cell, "0.1", "0.0")]
+
+
+def test_workers_share_a_group_and_without_shares_each_trial_is_alone(claims, tmp_path):
+    sweep_folder, one, other = SweepFolder(tmp_path / "sweep", GRID), claims(), claims()
+    assert sweep_folder.take_group(one, 2) == [0, 1, 2]
+    assert sweep_folder.take_group(other, 2) == [3, 6, 7]
+    assert sweep_folder.take_group(other, 0) == [4]
+
+
+def test_the_group_of_a_killed_worker_is_taken_over_once_and_then_trial_by_trial(claims, tmp_path):
+    sweep_folder = SweepFolder(tmp_path / "sweep", GRID)
+    taken = []
+    for _ in range(4):
+        worker = claims()
+        taken.append(sweep_folder.take_group(worker, 1))
+        worker.close()  # As dead as can be: its claims were not released.
+    assert taken == [[0, 1, 2, 3, 6, 7]] * 2 + [[0]] * 2
+
+
+def test_a_trial_that_has_a_checkpoint_goes_on_alone(claims, tmp_path):
+    sweep_folder, mine = SweepFolder(tmp_path / "sweep", GRID), claims()
+    for trial in sweep_folder.take_group(mine, 1):
+        mine.release(trial)
+    (sweep_folder.folder(0) / "checkpoints" / "step_00000002").mkdir(parents=True)
+    assert sweep_folder.take_group(mine, 1) == [0]
+    assert sweep_folder.take_group(mine, 1) == [1, 2, 3, 6, 7]
+
+
+def test_every_number_of_a_group_is_one_of_a_member_and_zero_is_told_apart_where_it_leaves_something_out():
+    for name in sorted(NUMBERS):
+        programs, zero = {}, ["0"] if name in LEFT_OUT_AT_ZERO else []
+        for value in [*zero, *(("1", "2") if name == "warmup_steps" else ("0.25", "0.5"))]:
+            values = run_folder.parsed(["--schedule=exponential", f"--{name}={value}"])
+            optimizer, hyper = from_flags.optimizer_config(values), from_flags.hyper(values)
+            member = Member(echo_task(), optimizer=optimizer, hyper=hyper)
+            programs.setdefault(program_of(member), []).append(group_of({name: value}))
+        assert len(programs) == 1 + (name in LEFT_OUT_AT_ZERO), name
+        assert [len(set(groups)) for groups in programs.values()] == [1] * len(programs), name
+        assert len({group for groups in programs.values() for group in groups}) == len(programs), name
+
+
+def test_trials_that_cannot_be_trained_together_are_trained_alone(quick, tmp_path):
+    # The generated rows have no such data set, which the stand-in for a single run does not look at.
+    launched = quick(RATES, "--population=auto", "--task=adding", "--dataset=nowhere")
+    assert launched.status == 0, launched.err
+    assert starts(tmp_path / "sweep") == {"0000": 1, "0001": 1, "0002": 1}
+    log = (tmp_path / "sweep" / "logs" / "0001.txt").read_text()
+    assert "--dataset=nowhere" in log
+    assert "left to be trained alone" in log
+
+
+def test_a_group_that_is_interrupted_keeps_nothing_and_is_trained_again(quick, tmp_path, monkeypatch):
+    told = []
+
+    def train(folders, logs, should_stop, ended):
+        told.append(sorted(folders))
+        if len(told) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert should_stop()
+            return
+        for trial, folder in folders.items():
+            sweep_stand_in.train(folder, run_folder.read_values(folder), lambda: should_stop)
+            ended(trial)
+
+    monkeypatch.setattr(sweep_worker.sweep_population, "train", train)
+    launched = quick(RATES, "--population=auto")
+    assert launched.status == 143
+    assert "interrupted after 0 of 3 trials" in launched.out
+    assert quick(RATES, "--population=auto").status == 0
+    assert told == [[0, 1, 2]] * 2
+    assert starts(tmp_path / "sweep") == {"0000": 1, "0001": 1, "0002": 1}
+
+
 # Workers that are killed -----------------------------------------------------------------------------------------
 
 
@@ -227,8 +364,8 @@ def kill_some(pids, num_kills, seconds, killed, ended):
 def test_of_killed_workers_no_trial_is_lost_or_repeated(tmp_path, monkeypatch):
     started = []
 
-    def start(folder):
-        command = [sys.executable, "-m", sweep_stand_in.__name__, str(folder.path), str(os.getpid())]
+    def start(folder, num_shares):
+        command = [sys.executable, "-m", sweep_stand_in.__name__, str(folder.path), str(os.getpid()), str(num_shares)]
         started.append(subprocess.Popen(command, cwd=REPOSITORY))
         return started[-1]
 
@@ -239,7 +376,13 @@ def test_of_killed_workers_no_trial_is_lost_or_repeated(tmp_path, monkeypatch):
     killer = threading.Thread(target=kill_some, args=(pids, 3, 0.5, killed, ended))
     killer.start()
     folder = tmp_path / "sweep"
-    arguments = ["--vary=learning_rate=log:1e-3:1:4", "--seeds=5", f"--sweep_dir={folder}", "--workers=2"]
+    arguments = [
+        "--vary=learning_rate=log:1e-3:1:4",
+        "--seeds=5",
+        f"--sweep_dir={folder}",
+        "--workers=2",
+        "--population=off",
+    ]
     launched = launch("sweep", *arguments)
     ended.set()
     killer.join()
@@ -253,7 +396,7 @@ def test_of_killed_workers_no_trial_is_lost_or_repeated(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_four_workers_end_forty_trials_once_each_while_ten_of_them_are_killed(tmp_path):
     folder = tmp_path / "sweep"
-    flags = [*TINY, "--num_steps=20", "--vary=learning_rate=log:1e-3:1e-1:8", "--seeds=5"]
+    flags = [*TINY, "--num_steps=20", "--vary=learning_rate=log:1e-3:1e-1:8", "--seeds=5", "--population=off"]
     command = [sys.executable, "-m", "experiments.sweep", f"--sweep_dir={folder}", "--workers=4", *flags]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 

@@ -132,6 +132,8 @@ def test_a_member_that_diverges_touches_no_other():
         assert_same(beside[index].state, calm[index].state)
     assert (beside[1].status, beside[1].best.step) == ("diverged", -1)
     assert 0 <= beside[1].diverged_step < CONFIG.evaluate_every
+    assert beside[1].fault is not None
+    assert str(beside[1].fault).startswith(f"step {beside[1].diverged_step}: ")
 
 
 @pytest.mark.slow
@@ -142,7 +144,9 @@ def test_steps_left_out_and_divergence_are_those_of_the_single_run():
     members = [RATES[0], wild, *broken]
     together = fit_population(members, config)
     for found, member in zip(together, members, strict=True):
-        assert_equal_runs(found, alone(member, config), TOLERANCE)
+        expected = alone(member, config)
+        assert_equal_runs(found, expected, TOLERANCE)
+        assert str(found.fault) == str(expected.fault)
     assert [int(found.state.num_skipped) for found in together] == [0, 2, 1, 2]
 
 

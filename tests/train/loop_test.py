@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seqlab.core.trees import all_finite
 from seqlab.tasks.base import Hyper
 from seqlab.train import Best, Checkpoints, TrainConfig, evaluate_split, fit, stack_batches
-from seqlab.train.loop import _chunk_size
+from seqlab.train.loop import chunk_size
 from tests.train.toys import (
     BATCHES_PER_EPOCH,
     ROWS,
@@ -239,7 +239,7 @@ def test_chunks_have_two_sizes_and_reach_every_evaluation(num_steps, evaluate_ev
     while step < num_steps:
         until = min(num_steps, (step // evaluate_every + 1) * evaluate_every)
         while step < until:
-            size = _chunk_size(config, until - step)
+            size = chunk_size(config, until - step)
             assert 1 <= size <= chunk_steps
             sizes.add(size)
             step += size
